@@ -1,0 +1,186 @@
+//! The contract's records as plain types; described one by one in `wit/`.
+#![expect(missing_docs, reason = "each is described in wit/datasource.wit")]
+
+use crate::ports::TimestampMs;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    Exact,
+    Estimate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    pub value: u64,
+    pub precision: Precision,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    Boolean(bool),
+    Int64(i64),
+    Uint64(u64),
+    Float64(f64),
+    Utf8(String),
+    Binary(Vec<u8>),
+    Date32(i32),
+    Time64Us(i64),
+    TimestampUs(i64),
+    Decimal(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    Eq,
+    NotEq,
+    Lt,
+    LtEq,
+    Gt,
+    GtEq,
+    Like,
+    NotLike,
+    Ilike,
+    NotIlike,
+    InList,
+    NotInList,
+    IsNull,
+    IsNotNull,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    Exact,
+    Inexact,
+    None,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnFilterSupport {
+    pub column: u32,
+    pub operators: Vec<(Operator, Support)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predicate {
+    pub column: u32,
+    pub operator: Operator,
+    pub values: Vec<Literal>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scan {
+    pub projection: Option<Vec<u32>>,
+    pub filters: Vec<Predicate>,
+    pub limit: Option<u64>,
+    pub wished_splits: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    pub token: Vec<u8>,
+    pub rows: Option<Count>,
+    pub bytes: Option<Count>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanPlan {
+    pub schema: Vec<u8>,
+    pub splits: Vec<Split>,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    pub bytes: Vec<u8>,
+    pub ends_message: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScanMetrics {
+    pub requests: u64,
+    pub bytes: u64,
+    pub retries: u64,
+    pub throttled: u64,
+    pub rows: u64,
+    pub nulled_cells: u64,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statistics {
+    pub rows: Option<Count>,
+    pub bytes: Option<Count>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableKind {
+    Table,
+    Folder,
+    System,
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableInfo {
+    pub name: String,
+    pub kind: TableKind,
+    pub bytes: Option<u64>,
+    pub modified: Option<TimestampMs>,
+    pub doc: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListScope {
+    Tables,
+    Folders,
+    All,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ListRequest {
+    pub prefix: Option<String>,
+    pub scope: ListScope,
+    pub recursive: bool,
+    pub page: Option<String>,
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TablePage {
+    pub entries: Vec<TableInfo>,
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionState {
+    Ready,
+    AuthRequired,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityInfo {
+    pub id: String,
+    pub display_name: Option<String>,
+    pub email: Option<String>,
+    pub directory: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    pub connection_id: String,
+    pub state: ConnectionState,
+    pub identity: Option<IdentityInfo>,
+    pub root_id: Option<String>,
+    pub scopes: Vec<String>,
+    pub expires_at: Option<TimestampMs>,
+    pub created_at: TimestampMs,
+    pub updated_at: TimestampMs,
+    pub generation: u64,
+    pub properties: Vec<(String, String)>,
+}
+
+/// An estimate.
+#[must_use]
+pub fn estimate(value: u64) -> Count {
+    Count { value, precision: Precision::Estimate }
+}

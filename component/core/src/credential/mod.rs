@@ -1,0 +1,318 @@
+//! The credential's life: where it is kept, when it is refreshed, who does it.
+//!
+//! [`StoredCredential`] serves a resumed connection: it reads the record in
+//! the store at every use, so that ALTER takes effect in running instances,
+//! and refreshes under a lease, so that many instances refresh once.
+//! [`CandidateCredential`] serves `connect` and `alter-params`: it lives in
+//! memory until it has proved itself.
+
+mod entra;
+mod lease;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use self::entra::Refreshed;
+use self::lease::Lease;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::GraphFailure;
+use crate::params::{ParamChanges, Settings};
+use crate::ports::{LocalFuture, TimestampMs};
+use crate::record::{Record, Records};
+use crate::secret::Secret;
+use crate::sender::{Deadline, Sender};
+
+/// A token this close to its end is renewed though it still works.
+const REFRESH_WINDOW_MS: i64 = 300_000;
+/// How long an access token is taken to live when nothing tells.
+const DEFAULT_LIFETIME_MS: i64 = 3_600_000;
+/// How often those who wait for another's refresh look again.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// The tokens in hand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tokens {
+    pub(crate) access: Option<Secret>,
+    pub(crate) refresh: Option<Secret>,
+    pub(crate) expires_at: Option<TimestampMs>,
+    /// As the token endpoint named them.
+    pub(crate) scopes: Vec<String>,
+    /// Why the refresh token was refused for good, so that nobody asks again.
+    pub(crate) refused: Option<Refusal>,
+}
+
+/// A final refusal, kept until the parameters change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    pub(crate) message: String,
+    pub(crate) hint: String,
+    pub(crate) code: Option<String>,
+    pub(crate) claims: Option<String>,
+    pub(crate) by_administrator: bool,
+}
+
+impl Tokens {
+    /// Takes over what a statement gives.
+    pub(crate) fn apply(&mut self, changes: &mut ParamChanges, now: TimestampMs) -> Result<()> {
+        use crate::params::Change;
+        match std::mem::take(&mut changes.access_token) {
+            Change::Keep => {}
+            Change::Remove => (self.access, self.expires_at) = (None, None),
+            Change::Set(token) => {
+                let exp = entra::expiry_of(&token);
+                self.expires_at = Some(exp.unwrap_or(now + DEFAULT_LIFETIME_MS));
+                self.scopes = entra::scopes_of(&token);
+                self.access = Some(token);
+            }
+        }
+        match std::mem::take(&mut changes.refresh_token) {
+            Change::Keep => {}
+            Change::Remove => self.refresh = None,
+            Change::Set(token) => self.refresh = Some(token),
+        }
+        if let Some(expires_at) = std::mem::take(&mut changes.expires_at).value() {
+            self.expires_at = Some(expires_at);
+        }
+        self.refused = None;
+        if self.access.is_none() && self.refresh.is_none() {
+            return Err(Error::new(
+                ErrorKind::InvalidParams,
+                "Neither `access_token` nor `refresh_token` is given.",
+            )
+            .hint(
+                "Let your application sign the user in and pass the tokens; signing in from here \
+                 is not offered by this version.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether both hold the same tokens until the same time.
+    pub(crate) fn same_tokens(&self, other: &Self) -> bool {
+        (&self.access, &self.refresh, self.expires_at)
+            == (&other.access, &other.refresh, other.expires_at)
+    }
+
+    fn take_over(&mut self, refreshed: Refreshed, now: TimestampMs) {
+        self.access = Some(refreshed.access);
+        if let Some(newest) = refreshed.refresh {
+            self.refresh = Some(newest);
+        }
+        self.expires_at = Some(now + refreshed.lifetime_ms);
+        if !refreshed.scopes.is_empty() {
+            self.scopes = refreshed.scopes;
+        }
+        self.refused = None;
+    }
+
+    fn freshness(&self, now: TimestampMs) -> Freshness {
+        match (&self.access, self.expires_at) {
+            (Some(token), Some(end)) if now < end - REFRESH_WINDOW_MS => Freshness::Fresh(token.clone()),
+            (Some(token), Some(end)) if now < end => Freshness::Ending(token.clone()),
+            _ => Freshness::Over,
+        }
+    }
+}
+
+enum Freshness {
+    Fresh(Secret),
+    /// Works, but is to be renewed.
+    Ending(Secret),
+    Over,
+}
+
+/// Where the Graph client gets its bearer.
+pub(crate) trait BearerSource {
+    /// A token that should work now.
+    fn token(&self, deadline: Deadline) -> LocalFuture<'_, Result<Secret>>;
+
+    /// Another token than one that was answered 401, or the error to report.
+    fn replace<'a>(
+        &'a self,
+        refused: &'a Secret,
+        failure: GraphFailure,
+        deadline: Deadline,
+    ) -> LocalFuture<'a, Result<Secret>>;
+}
+
+/// Tokens that are not in the store yet.
+pub(crate) struct CandidateCredential {
+    pub(crate) settings: Settings,
+    pub(crate) tokens: RefCell<Tokens>,
+    pub(crate) sender: Sender,
+}
+
+impl CandidateCredential {
+    async fn refresh(&self, deadline: Deadline) -> Result<Secret> {
+        let tokens = self.tokens.borrow().clone();
+        let refreshed = entra::refresh(&self.sender, &self.settings, &tokens, deadline).await?;
+        let access = refreshed.access.clone();
+        self.tokens.borrow_mut().take_over(refreshed, self.sender.ports().clock.now());
+        Ok(access)
+    }
+}
+
+impl BearerSource for CandidateCredential {
+    fn token(&self, deadline: Deadline) -> LocalFuture<'_, Result<Secret>> {
+        Box::pin(async move {
+            let now = self.sender.ports().clock.now();
+            let freshness = self.tokens.borrow().freshness(now);
+            match freshness {
+                Freshness::Fresh(token) | Freshness::Ending(token) => Ok(token),
+                Freshness::Over => self.refresh(deadline).await,
+            }
+        })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        _refused: &'a Secret,
+        failure: GraphFailure,
+        deadline: Deadline,
+    ) -> LocalFuture<'a, Result<Secret>> {
+        Box::pin(async move {
+            if self.tokens.borrow().refresh.is_none() {
+                return Err(failure.into_error());
+            }
+            self.refresh(deadline).await
+        })
+    }
+}
+
+/// The tokens of a connection in the store.
+pub(crate) struct StoredCredential {
+    pub(crate) records: Rc<Records>,
+    pub(crate) sender: Sender,
+}
+
+impl StoredCredential {
+    /// Refreshes if the lease can be had; `None` means that another holds it.
+    ///
+    /// `stale` is the access token that shall not be used any more.
+    async fn refresh(&self, stale: Option<&Secret>, deadline: Deadline) -> Result<Option<Secret>> {
+        let Some(lease) = Lease::take(self.sender.ports())? else {
+            return Ok(None);
+        };
+        // Somebody may have refreshed between our look and the lease.
+        let record = self.records.load()?;
+        let outcome = match &record.tokens.access {
+            Some(newer) if stale.is_some_and(|stale| stale != newer) => Ok(newer.clone()),
+            _ => self.refresh_holding(&record, deadline).await,
+        };
+        lease.release();
+        outcome.map(Some)
+    }
+
+    /// The request and the write; the lease is ours.
+    async fn refresh_holding(&self, record: &Record, deadline: Deadline) -> Result<Secret> {
+        let answer = entra::refresh(&self.sender, &record.settings, &record.tokens, deadline).await;
+        let now = self.sender.ports().clock.now();
+        match answer {
+            Ok(refreshed) => {
+                let access = refreshed.access.clone();
+                self.records.update(|present| {
+                    // ALTER came in between: its tokens are the newer ones.
+                    if present.generation == record.generation {
+                        present.tokens.take_over(refreshed.clone(), now);
+                    }
+                })?;
+                Ok(access)
+            }
+            Err(error) => {
+                if let Some(refusal) = entra::refusal_of(&error) {
+                    self.records.update(|present| {
+                        if present.generation == record.generation {
+                            present.tokens.refused = Some(refusal.clone());
+                        }
+                    })?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Refreshes, or waits until whoever holds the lease has.
+    async fn refresh_or_wait(&self, stale: &Secret, deadline: Deadline) -> Result<Secret> {
+        loop {
+            if let Some(token) = self.refresh(Some(stale), deadline).await? {
+                return Ok(token);
+            }
+            let record = self.records.load()?;
+            refused_for_good(&record.tokens)?;
+            match record.tokens.access {
+                Some(newer) if newer != *stale => return Ok(newer),
+                _ => self.wait(deadline).await?,
+            }
+        }
+    }
+
+    async fn wait(&self, deadline: Deadline) -> Result<()> {
+        let clock = &self.sender.ports().clock;
+        deadline.check(clock.now())?;
+        clock.sleep(LOOK_AGAIN).await;
+        Ok(())
+    }
+}
+
+impl BearerSource for StoredCredential {
+    fn token(&self, deadline: Deadline) -> LocalFuture<'_, Result<Secret>> {
+        Box::pin(async move {
+            loop {
+                let record = self.records.load()?;
+                let now = self.sender.ports().clock.now();
+                match record.tokens.freshness(now) {
+                    Freshness::Fresh(token) => return Ok(token),
+                    Freshness::Ending(token) if record.tokens.refresh.is_none() => return Ok(token),
+                    // The old one still works, so neither a busy lease nor a
+                    // failure stops anybody yet.
+                    Freshness::Ending(token) => {
+                        let renewed = match record.tokens.refused {
+                            Some(_) => None,
+                            None => self.refresh(Some(&token), deadline).await.ok().flatten(),
+                        };
+                        return Ok(renewed.unwrap_or(token));
+                    }
+                    Freshness::Over => {
+                        refused_for_good(&record.tokens)?;
+                        let stale = record.tokens.access.as_ref();
+                        if let Some(token) = self.refresh(stale, deadline).await? {
+                            return Ok(token);
+                        }
+                        self.wait(deadline).await?;
+                    }
+                }
+            }
+        })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        refused: &'a Secret,
+        failure: GraphFailure,
+        deadline: Deadline,
+    ) -> LocalFuture<'a, Result<Secret>> {
+        Box::pin(async move {
+            let record = self.records.load()?;
+            match &record.tokens.access {
+                Some(newer) if newer != refused => return Ok(newer.clone()),
+                _ => {}
+            }
+            refused_for_good(&record.tokens)?;
+            if record.tokens.refresh.is_none() {
+                return Err(failure.into_error());
+            }
+            self.refresh_or_wait(refused, deadline).await
+        })
+    }
+}
+
+/// The remembered refusal, without asking the service again.
+fn refused_for_good(tokens: &Tokens) -> Result<()> {
+    match &tokens.refused {
+        Some(refusal) => Err(entra::error_of(refusal)),
+        None => Ok(()),
+    }
+}

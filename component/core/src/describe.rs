@@ -1,0 +1,74 @@
+//! What the connector tells of itself without a connection.
+
+use tabular_formats::{ValueType as FormatValueType, csv};
+
+use crate::cloud::{CLOUDS, Cloud};
+pub use crate::params::{PARAMETERS, ParameterDoc, ValueType};
+
+/// The engine's name in `CREATE DATABASE`.
+pub const ENGINE: &str = "one_drive";
+/// The product's name.
+pub const TITLE: &str = "Microsoft OneDrive";
+/// The parameter that picks the egress profile.
+pub const EGRESS_PARAMETER: &str = "cloud";
+
+/// One egress rule: host pattern, methods, purpose.
+pub type Rule = (&'static str, &'static [&'static str], &'static str);
+
+/// The egress profiles: one per cloud, named as the cloud.
+#[must_use]
+pub fn egress_profiles() -> Vec<(&'static Cloud, Vec<Rule>)> {
+    CLOUDS.iter().map(|cloud| (cloud, rules(cloud))).collect()
+}
+
+fn rules(cloud: &'static Cloud) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = vec![
+        (cloud.login_host, &["POST"], "renews tokens"),
+        (cloud.graph_host, &["GET"], "reads metadata; the only host that sees the bearer"),
+    ];
+    let downloads = cloud.download_hosts.iter();
+    rules.extend(downloads.map(|host| -> Rule {
+        (host, &["GET"], "content behind pre-authenticated links, without a bearer")
+    }));
+    rules
+}
+
+/// A read option as `describe` shows it.
+#[derive(Debug)]
+pub struct ReadOptionDoc {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub value_type: ValueType,
+    /// In force when absent.
+    pub default: Option<String>,
+    /// The values allowed; empty where any is.
+    pub choices: Vec<String>,
+    /// What it is for.
+    pub doc: String,
+}
+
+/// All read options, of files and of system tables.
+#[must_use]
+pub fn read_options() -> Vec<ReadOptionDoc> {
+    let csv = csv::option_docs().iter().map(|option| ReadOptionDoc {
+        name: option.name.to_owned(),
+        value_type: match option.value_type {
+            FormatValueType::Boolean => ValueType::Boolean,
+            FormatValueType::Integer => ValueType::Integer,
+            FormatValueType::TextList => ValueType::TextList,
+            FormatValueType::Text | FormatValueType::Json => ValueType::Text,
+        },
+        default: option.default.map(str::to_owned),
+        choices: option.choices.iter().map(ToString::to_string).collect(),
+        doc: format!("CSV: {}", option.doc),
+    });
+    let files = crate::tables::files::OPTIONS.iter().map(|(name, default, doc)| ReadOptionDoc {
+        name: (*name).to_owned(),
+        value_type: if *name == "content" { ValueType::Text } else { ValueType::Integer },
+        default: Some((*default).to_owned()),
+        choices: if *name == "content" { vec!["none".into(), "fetch".into()] } else { Vec::new() },
+        doc: (*doc).to_owned(),
+    });
+    csv.chain(files).collect()
+}

@@ -1,0 +1,105 @@
+//! The parts of Graph's JSON that are read. Unknown properties are ignored,
+//! and nothing but `id` is taken for granted.
+
+use serde::Deserialize;
+
+use crate::cloud::Cloud;
+use crate::error::Result;
+use crate::graph::{NextLink, PreauthenticatedUrl};
+use crate::ports::TimestampMs;
+
+/// An item of a drive.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DriveItem {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) name: String,
+    size: Option<i64>,
+    pub(crate) c_tag: Option<String>,
+    last_modified_date_time: Option<String>,
+    file: Option<serde_json::Value>,
+    folder: Option<serde_json::Value>,
+    package: Option<serde_json::Value>,
+    malware: Option<serde_json::Value>,
+    #[serde(rename = "@microsoft.graph.downloadUrl")]
+    download_url: Option<String>,
+}
+
+impl DriveItem {
+    /// A file with bytes, as opposed to folders, packages and stubs.
+    pub(crate) fn is_file(&self) -> bool {
+        self.file.is_some() && self.package.is_none()
+    }
+
+    /// A folder whose children can be listed.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// A OneNote notebook or the like: neither file nor folder.
+    pub(crate) fn is_package(&self) -> bool {
+        self.package.is_some()
+    }
+
+    /// Flagged by the service's scanner; the download is refused.
+    pub(crate) fn is_malware(&self) -> bool {
+        self.malware.is_some()
+    }
+
+    /// The size as the metadata tells it; what is delivered may differ.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size.and_then(|size| u64::try_from(size).ok())
+    }
+
+    /// When the content or metadata last changed.
+    pub(crate) fn modified(&self) -> Option<TimestampMs> {
+        let text = self.last_modified_date_time.as_deref()?;
+        chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
+    }
+
+    /// The link to the bytes, when the answer brought one that may be used.
+    pub(crate) fn download_link(&self, cloud: &Cloud) -> Option<PreauthenticatedUrl> {
+        PreauthenticatedUrl::parse(self.download_url.as_deref()?, cloud).ok()
+    }
+}
+
+/// One page of a folder's children.
+#[derive(Deserialize)]
+pub(crate) struct Children {
+    #[serde(default)]
+    pub(crate) value: Vec<DriveItem>,
+    #[serde(rename = "@odata.nextLink")]
+    next_link: Option<String>,
+}
+
+impl Children {
+    /// The link to the next page, if there is one.
+    pub(crate) fn next(&self, cloud: &Cloud) -> Result<Option<NextLink>> {
+        self.next_link.as_deref().map(|link| NextLink::parse(link, cloud)).transpose()
+    }
+}
+
+/// A drive and whose it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Drive {
+    pub(crate) id: String,
+    pub(crate) drive_type: Option<String>,
+    pub(crate) owner: Option<Owner>,
+}
+
+/// The owner of a drive; any part may be missing.
+#[derive(Deserialize)]
+pub(crate) struct Owner {
+    pub(crate) user: Option<Person>,
+}
+
+/// A person.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Person {
+    pub(crate) id: Option<String>,
+    pub(crate) display_name: Option<String>,
+    pub(crate) email: Option<String>,
+}

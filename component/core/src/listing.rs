@@ -1,0 +1,114 @@
+//! `list-tables`: system tables, files and folders, page by page.
+//!
+//! A page token says how many entries were given. The instance that gave them
+//! goes on where it stopped; another one walks again and skips as many.
+
+use std::collections::VecDeque;
+
+use crate::connection::{Connection, is_readable_name};
+use crate::contract::{ListRequest, ListScope, TableInfo, TableKind, TablePage};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sender::Deadline;
+use crate::walk::{Entry, Walk};
+
+const LARGEST_PAGE: u32 = 1000;
+
+/// A listing under way.
+pub(crate) struct Listing {
+    request: ListRequest,
+    walk: Walk,
+    walked: bool,
+    waiting: VecDeque<TableInfo>,
+    given: u64,
+}
+
+impl Connection {
+    /// One page of the tables there are.
+    pub async fn list_tables(&self, request: ListRequest) -> Result<TablePage> {
+        let (skip, request) = resume_point(request)?;
+        let kept = self.listing.take().filter(|l| l.given == skip && l.request == request);
+        let mut listing = match kept {
+            Some(listing) => listing,
+            None => self.start(request, skip).await?,
+        };
+        let limit = listing.request.limit.unwrap_or(LARGEST_PAGE).clamp(1, LARGEST_PAGE);
+        let mut entries = Vec::new();
+        while entries.len() < limit as usize
+            && let Some(entry) = listing.next().await?
+        {
+            entries.push(entry);
+        }
+        let more = !listing.waiting.is_empty() || !listing.walked;
+        let next = more.then(|| listing.given.to_string());
+        if more {
+            self.listing.replace(Some(listing));
+        }
+        Ok(TablePage { entries, next })
+    }
+
+    async fn start(&self, request: ListRequest, skip: u64) -> Result<Listing> {
+        let (graph, drive) = self.listing_client()?;
+        let prefix = request.prefix.as_deref().unwrap_or_default();
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let walk =
+            Walk::start(graph, &drive, folder, request.recursive, Deadline::default()).await?;
+        let system = prefix.is_empty() && request.scope != ListScope::Folders;
+        let waiting = if system { self.system_tables().into() } else { VecDeque::new() };
+        let mut listing = Listing { request, walk, walked: false, waiting, given: 0 };
+        while listing.given < skip && listing.next().await?.is_some() {}
+        Ok(listing)
+    }
+}
+
+impl Listing {
+    async fn next(&mut self) -> Result<Option<TableInfo>> {
+        loop {
+            if let Some(entry) = self.waiting.pop_front() {
+                self.given += 1;
+                return Ok(Some(entry));
+            }
+            if self.walked {
+                return Ok(None);
+            }
+            match self.walk.next_page().await? {
+                Some(page) => {
+                    let request = &self.request;
+                    self.waiting.extend(page.into_iter().filter_map(|entry| shown(request, entry)));
+                }
+                None => self.walked = true,
+            }
+        }
+    }
+}
+
+fn resume_point(mut request: ListRequest) -> Result<(u64, ListRequest)> {
+    let skip = match request.page.take() {
+        None => 0,
+        Some(page) => page.parse().map_err(|_| {
+            Error::new(ErrorKind::InvalidParams, "The page token is not one that this listing gave.")
+        })?,
+    };
+    Ok((skip, request))
+}
+
+fn shown(request: &ListRequest, entry: Entry) -> Option<TableInfo> {
+    let folder = entry.item.is_folder();
+    let wanted = match request.scope {
+        ListScope::Tables => entry.item.is_file(),
+        ListScope::Folders => folder,
+        ListScope::All => folder || entry.item.is_file(),
+    };
+    let prefix = request.prefix.as_deref().unwrap_or_default().to_lowercase();
+    let kind = match folder {
+        true => TableKind::Folder,
+        false if is_readable_name(&entry.item.name) => TableKind::Table,
+        false => TableKind::Other,
+    };
+    (wanted && entry.path.to_lowercase().starts_with(&prefix)).then(|| TableInfo {
+        kind,
+        bytes: entry.item.size(),
+        modified: entry.item.modified(),
+        name: entry.path,
+        doc: None,
+    })
+}

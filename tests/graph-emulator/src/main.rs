@@ -1,0 +1,114 @@
+//! `graph-emulator`: the emulator as a program. See the library for what it is, and the crate's
+//! `README.md` for how to point a client at it.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use graph_emulator::{Config, Emulator, Profile, Running};
+
+/// Emulate Microsoft Graph (OneDrive) and Microsoft Entra ID over a folder of files.
+///
+/// One TLS port answers for graph.microsoft.com, login.microsoftonline.com, *.sharepoint.com and
+/// the like. Give a client the CA (STATE/ca.pem) and either resolve those names to the port or use
+/// the port as its HTTPS proxy (CONNECT). Everything a client needs to sign in is in the ready
+/// file.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The folder that is the drive; changes made to it are seen at once.
+    #[arg(long, value_name = "DIR")]
+    drive: PathBuf,
+    /// The kind of account.
+    #[arg(long, value_enum, default_value = "business")]
+    profile: Profile,
+    /// Where to accept TLS and CONNECT; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where to offer the control API (loopback only); port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    control: SocketAddr,
+    /// The directory that keeps CA, account, tokens and identifiers from run to run.
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Write addresses, account and tokens here (mode 0600) once connections are accepted; removed
+    /// at the end.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// End when standard input is closed, so as not to outlive the process that started this one.
+    #[arg(long)]
+    exit_with_stdin: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let exit_with_stdin = arguments.exit_with_stdin;
+    let config = Config {
+        drive: arguments.drive,
+        profile: arguments.profile,
+        listen: arguments.listen,
+        control: arguments.control,
+        state: arguments.state,
+        ready_file: arguments.ready_file,
+    };
+    let ended = match Emulator::start(config).await {
+        Ok(running) => {
+            announce(&running);
+            let waited = until_told_to_end(exit_with_stdin).await;
+            let stopped = running.stop().await;
+            waited
+                .map_err(|error| error.to_string())
+                .and(stopped.map_err(|error| error.to_string()))
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("graph-emulator: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn announce(running: &Running) {
+    let ready = running.ready();
+    println!("listening on {}, control on {}", ready.listen, ready.control);
+    let left_out = running.left_out();
+    if let Some(first) = left_out.first() {
+        eprintln!(
+            "graph-emulator: {} names cannot exist in OneDrive and are left out, such as {}",
+            left_out.len(),
+            first.display()
+        );
+    }
+}
+
+/// Waits for SIGTERM, Ctrl-C or, if asked to, the end of standard input.
+async fn until_told_to_end(exit_with_stdin: bool) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stdin = stdin_closed();
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = stdin, if exit_with_stdin => Ok(()),
+    }
+}
+
+/// Resolves when standard input is closed. Reads only once it is awaited.
+async fn stdin_closed() {
+    let (closed, wait) = tokio::sync::oneshot::channel();
+    // A thread, since a read of standard input cannot be cancelled.
+    std::thread::spawn(move || {
+        let mut ignored = [0; 1_024];
+        while matches!(std::io::stdin().read(&mut ignored), Ok(read) if read > 0) {}
+        // Nobody listens any more if the program is ending for another reason.
+        let _ = closed.send(());
+    });
+    let _ = wait.await;
+}

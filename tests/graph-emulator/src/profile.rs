@@ -1,0 +1,24 @@
+//! The two kinds of account, whose answers differ in nearly every detail.
+
+use serde::{Deserialize, Serialize};
+
+/// Which kind of account the emulator plays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// A work or school account: a directory of its own, a drive on SharePoint, tokens that are
+    /// JWTs.
+    Business,
+    /// A Microsoft account: the directory of consumers, a migrated personal drive, opaque tokens.
+    Personal,
+}
+
+impl Profile {
+    /// The value of `driveType`.
+    pub(crate) fn drive_type(self) -> &'static str {
+        match self {
+            Self::Business => "business",
+            Self::Personal => "personal",
+        }
+    }
+}
