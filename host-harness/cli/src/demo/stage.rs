@@ -1,0 +1,91 @@
+//! A statement as it is shown: masked, with its rows, and with what it asked of the service.
+
+use std::time::Instant;
+
+use datasource_sql::{Session, SqlError};
+
+use super::drain;
+use crate::emulator::Control;
+use crate::errors::CliError;
+use crate::options::Format;
+use crate::output::Output;
+use crate::style::{Style, bytes, counted};
+
+/// Where statements are shown.
+pub(super) struct Stage<'a> {
+    session: &'a Session,
+    control: Control,
+    output: Output,
+    style: Style,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(session: &'a Session, control: Control) -> Result<Self, CliError> {
+        let output = Output::to_stdout(Format::Table)?.without_summary();
+        Ok(Self { session, control, output, style: Style::of_stdout() })
+    }
+
+    pub(super) fn heading(&self, text: &str) {
+        println!("\n{}\n", self.style.heading(&format!("== {text}")));
+    }
+
+    pub(super) fn say(&self, text: &str) {
+        println!("{}\n", self.style.dim(text));
+    }
+
+    /// Shows a statement, its answer and its requests.
+    pub(super) async fn run(&self, sql: &str) -> Result<(), CliError> {
+        let started = self.begin(sql).await?;
+        self.output.answer(self.session.execute(sql).await?).await?;
+        self.end(started).await
+    }
+
+    /// Shows a statement that has to fail in a certain way, and how it fails.
+    pub(super) async fn run_expecting(
+        &self,
+        sql: &str,
+        expected: impl Fn(&SqlError) -> bool,
+        what: &str,
+    ) -> Result<(), CliError> {
+        let started = self.begin(sql).await?;
+        let outcome = match self.session.execute(sql).await {
+            Ok(answer) => drain(answer).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(error) if expected(&error) => {
+                println!("{}", self.style.failure(&format!("error: {error}")));
+                if let Some(hint) = error.hint() {
+                    println!("hint: {hint}");
+                }
+                self.end(started).await
+            }
+            Err(error) => Err(error.into()),
+            Ok(()) => Err(CliError::failed(format!(
+                "The query succeeded, though it should have said {what}."
+            ))),
+        }
+    }
+
+    async fn begin(&self, sql: &str) -> Result<Instant, CliError> {
+        let shown = self.session.redacted(sql).await;
+        println!("{}\n", self.style.statement(&shown));
+        self.control.clear_journal().await?;
+        Ok(Instant::now())
+    }
+
+    async fn end(&self, started: Instant) -> Result<(), CliError> {
+        let took = started.elapsed().as_secs_f64();
+        let requests = self.control.journal().await?;
+        let received: u64 = requests.iter().map(|request| request.response_bytes).sum();
+        let mut hosts: Vec<&str> = requests.iter().map(|request| request.host.as_str()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let mut text = format!("{took:.2} s, {}", counted(requests.len() as u64, "request"));
+        if !requests.is_empty() {
+            text.push_str(&format!(" ({}), {} received", hosts.join(", "), bytes(received)));
+        }
+        println!("\n{}\n", self.style.dim(&text));
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! Text that was written by others, made safe to show on a terminal.
+
+use std::fmt::{self, Write as _};
+
+use unicode_width::UnicodeWidthChar;
+
+/// A value on one line, without control characters: a file must not move the cursor of whoever
+/// looks at it.
+pub(crate) fn plain(value: &dyn fmt::Display, longest: Option<usize>) -> String {
+    let mut text = PlainText { text: String::new(), width: 0, longest };
+    // Fails only to end the formatting of a value that is long enough already.
+    if write!(text, "{value}").is_err() {
+        text.text.push('…');
+    }
+    text.text
+}
+
+struct PlainText {
+    text: String,
+    width: usize,
+    longest: Option<usize>,
+}
+
+impl fmt::Write for PlainText {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        for c in part.chars() {
+            let width = c.width();
+            self.width += width.unwrap_or(2);
+            if self.longest.is_some_and(|longest| self.width > longest) {
+                return Err(fmt::Error);
+            }
+            match (c, width) {
+                (c, Some(_)) => self.text.push(c),
+                ('\n', None) => self.text.push_str("\\n"),
+                ('\r', None) => self.text.push_str("\\r"),
+                ('\t', None) => self.text.push_str("\\t"),
+                (_, None) => self.text.push_str("\\?"),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        assert_eq!(plain(&"a\u{1b}[2Jb\nc\td", None), "a\\?[2Jb\\nc\\td");
+    }
+
+    #[test]
+    fn what_is_too_long_ends_with_an_ellipsis() {
+        assert_eq!(plain(&"abcdef", Some(3)), "abc…");
+        assert_eq!(plain(&"abc", Some(3)), "abc");
+    }
+}

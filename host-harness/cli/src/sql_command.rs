@@ -1,0 +1,120 @@
+//! `datasource-host sql`: statements from arguments, a file, a pipe or a prompt.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::Path;
+
+use datasource_sql::{
+    End, ScriptStatement, Session, SqlError, Unclosed, clause_after_semicolon, statements,
+};
+
+use crate::errors::CliError;
+use crate::host;
+use crate::options::SqlOptions;
+use crate::output::Output;
+use crate::prompt;
+use crate::script_input::ScriptInput;
+
+/// Runs what the arguments say.
+pub(crate) async fn run(options: SqlOptions) -> Result<(), CliError> {
+    let output = Output::to_stdout(options.format)?;
+    let script = options.file.as_deref().map(read_script).transpose()?;
+    let session = host::open(&options.host).await?;
+    for text in options.command.iter().chain(&script) {
+        run_script(&session, output, text).await?;
+    }
+    if !options.command.is_empty() || script.is_some() {
+        return Ok(());
+    }
+    if io::stdin().is_terminal() {
+        prompt::run(&session, output).await
+    } else {
+        run_pipe(&session, output).await
+    }
+}
+
+/// Runs the statements of a script up to the first that fails.
+async fn run_script(session: &Session, output: Output, text: &str) -> Result<(), CliError> {
+    let mut script = statements(text).peekable();
+    while let Some(statement) = script.next() {
+        if let End::Unclosed(unclosed) = statement.end {
+            return Err(unfinished(text, &statement, unclosed));
+        }
+        belongs_to(script.peek().map(|next| next.text))?;
+        output.answer(session.execute(statement.text).await?).await?;
+    }
+    Ok(())
+}
+
+/// Runs statements from standard input as they are completed, up to the first that fails.
+async fn run_pipe(session: &Session, output: Output) -> Result<(), CliError> {
+    let mut input = ScriptInput::default();
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let read = io::stdin().lock().read_line(&mut line).map_err(|error| {
+            CliError::failed(format!("Standard input cannot be read as text: {error}."))
+        })?;
+        if read == 0 {
+            break;
+        }
+        let complete = input.push(&line);
+        for (index, statement) in complete.iter().enumerate() {
+            belongs_to(complete.get(index + 1).map(String::as_str))?;
+            run_script(session, output, statement).await?;
+        }
+    }
+    match input.take_rest() {
+        Some(rest) => run_script(session, output, &rest).await,
+        None => Ok(()),
+    }
+}
+
+/// Fails if the next statement is a clause of this one, cut off by a `;`: running this one without
+/// it might read a whole file instead of ten rows.
+pub(crate) fn belongs_to(next: Option<&str>) -> Result<(), CliError> {
+    match next.and_then(clause_after_semicolon) {
+        Some(slip) => Err(SqlError::from(slip).into()),
+        None => Ok(()),
+    }
+}
+
+fn read_script(path: &Path) -> Result<String, CliError> {
+    std::fs::read_to_string(path).map_err(CliError::file("read the statements in", path))
+}
+
+fn unfinished(text: &str, statement: &ScriptStatement<'_>, unclosed: Unclosed) -> CliError {
+    let line = text[..statement.start].matches('\n').count() + 1;
+    let (what, close) = match unclosed {
+        Unclosed::Quote(quote) => (format!("a {quote}"), format!("the closing {quote}")),
+        Unclosed::Comment => ("a /*".to_owned(), "the closing */".to_owned()),
+        Unclosed::Brace => ("a {".to_owned(), "the closing }".to_owned()),
+    };
+    CliError::failed(format!(
+        "The statement that begins on line {line} opens {what} and never closes it."
+    ))
+    .hint(format!("Add {close}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clause_after_a_semicolon_keeps_the_query_before_it_from_running() {
+        let error = belongs_to(Some("LIMIT 10")).unwrap_err();
+        assert_eq!(error.to_string(), "A `;` stands before LIMIT and ends the statement there.");
+        assert!(belongs_to(Some("SELECT 1")).is_ok());
+        assert!(belongs_to(None).is_ok());
+    }
+
+    #[test]
+    fn an_unfinished_statement_is_told_with_its_line() {
+        let text = "SELECT 1;\n\nSELECT 'a";
+        let last = statements(text).last().unwrap();
+        let error = unfinished(text, &last, Unclosed::Quote('\''));
+        assert_eq!(
+            error.to_string(),
+            "The statement that begins on line 3 opens a ' and never closes it."
+        );
+    }
+}

@@ -1,0 +1,24 @@
+//! The contract's records and enums as plain Rust, and the checks that what a guest returns must
+//! pass to become one of them.
+
+mod check;
+mod check_scan;
+mod connection;
+mod description;
+mod fault;
+mod message;
+mod scan;
+mod schema;
+
+pub(crate) use check::{Checker, list_request};
+pub(crate) use check_scan::scan as scan_request;
+pub use connection::{
+    ConnectionInfo, ConnectionState, Identity, ListRequest, ListScope, TableInfo, TableKind,
+};
+pub use description::{Description, EgressProfile, EgressRule, Parameter, ReadOption, ValueType};
+pub use fault::{Actor, ConnectorError, ErrorKind};
+pub(crate) use message::{Assembler, decode as decode_message};
+pub use scan::{
+    ColumnFilterSupport, ColumnStatistics, Count, Literal, Operator, Precision, Predicate, Scan,
+    ScanMetrics, ScanPlan, Split, Statistics, Support,
+};

@@ -1,0 +1,189 @@
+//! `wasi:keyvalue` for guests: the three labels, bound to sealed buckets before the guest runs.
+
+use wasmtime::component::Resource;
+
+use crate::bindings::wasi::keyvalue::{atomics, store};
+use crate::error::StoreError;
+use crate::instance::Host;
+use crate::store::{Bucket, Label, Swapped};
+
+/// What a guest finds under the labels.
+#[derive(Clone, Default)]
+pub(crate) struct Buckets {
+    /// None where there is no connection, as for `describe`.
+    pub(crate) connection: Option<Bucket>,
+    pub(crate) pause: Option<Bucket>,
+}
+
+/// A bucket that a guest has opened.
+#[derive(Clone)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct OpenBucket(Binding);
+
+/// What stands behind a label.
+#[derive(Clone)]
+enum Binding {
+    ReadWrite(Bucket),
+    /// An installation without anything in it: it reads as empty and refuses writes.
+    Empty,
+}
+
+/// A key and the value that was seen under it.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Seen {
+    bucket: OpenBucket,
+    key: String,
+    version: i64,
+    value: Option<Vec<u8>>,
+}
+
+impl Buckets {
+    fn open(&self, label: &str) -> Result<OpenBucket, store::Error> {
+        let bound = |bucket: &Option<Bucket>| {
+            bucket.clone().map(Binding::ReadWrite).ok_or(store::Error::NoSuchStore)
+        };
+        let binding = if label == Label::Connection.as_str() {
+            bound(&self.connection)?
+        } else if label == Label::Pause.as_str() {
+            bound(&self.pause)?
+        } else if label == Label::Installation.as_str() {
+            Binding::Empty
+        } else {
+            return Err(store::Error::NoSuchStore);
+        };
+        Ok(OpenBucket(binding))
+    }
+}
+
+impl OpenBucket {
+    fn writable(&self) -> Result<Bucket, store::Error> {
+        match &self.0 {
+            Binding::ReadWrite(bucket) => Ok(bucket.clone()),
+            Binding::Empty => Err(store::Error::AccessDenied),
+        }
+    }
+
+    async fn see(self, key: String) -> Result<Seen, store::Error> {
+        let (version, value) = match &self.0 {
+            Binding::ReadWrite(bucket) => {
+                let seen = bucket.read(key.clone()).await.map_err(told)?;
+                (seen.version, seen.value)
+            }
+            Binding::Empty => (0, None),
+        };
+        Ok(Seen { bucket: self, key, version, value })
+    }
+}
+
+/// What a guest is told; the operator gets the rest in the log.
+fn told(error: StoreError) -> store::Error {
+    match error {
+        StoreError::Gone => store::Error::NoSuchStore,
+        StoreError::Full { .. } => store::Error::Other(error.to_string()),
+        other => {
+            tracing::error!(error = %other, "the store failed");
+            store::Error::Other("the host's store failed".to_owned())
+        }
+    }
+}
+
+impl store::Host for Host {
+    async fn open(
+        &mut self,
+        label: String,
+    ) -> wasmtime::Result<Result<Resource<OpenBucket>, store::Error>> {
+        Ok(match self.buckets.open(&label) {
+            Ok(bucket) => Ok(self.table().push(bucket)?),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+impl store::HostBucket for Host {
+    async fn get(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, store::Error>> {
+        let bucket = self.table().get(&bucket)?.clone();
+        Ok(bucket.see(key).await.map(|seen| seen.value))
+    }
+
+    async fn set(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), store::Error>> {
+        let bucket = self.table().get(&bucket)?.writable();
+        Ok(match bucket {
+            Ok(bucket) => bucket.set(key, value).await.map_err(told),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn delete(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<(), store::Error>> {
+        let bucket = self.table().get(&bucket)?.writable();
+        Ok(match bucket {
+            Ok(bucket) => bucket.delete(key).await.map_err(told),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn drop(&mut self, bucket: Resource<OpenBucket>) -> wasmtime::Result<()> {
+        self.table().delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for Host {
+    async fn swap(
+        &mut self,
+        cas: Resource<Seen>,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), atomics::CasError>> {
+        let Seen { bucket, key, version, .. } = self.table().delete(cas)?;
+        let swapped = match bucket.writable() {
+            Ok(writable) => writable.swap(key.clone(), version, value).await.map_err(told),
+            Err(error) => Err(error),
+        };
+        Ok(match swapped {
+            Ok(Swapped::Done) => Ok(()),
+            Ok(Swapped::Stale) => match bucket.see(key).await {
+                Ok(seen) => Err(atomics::CasError::CasFailed(self.table().push(seen)?)),
+                Err(error) => Err(atomics::CasError::StoreError(error)),
+            },
+            Err(error) => Err(atomics::CasError::StoreError(error)),
+        })
+    }
+}
+
+impl atomics::HostCas for Host {
+    async fn new(
+        &mut self,
+        bucket: Resource<OpenBucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Resource<Seen>, store::Error>> {
+        let bucket = self.table().get(&bucket)?.clone();
+        Ok(match bucket.see(key).await {
+            Ok(seen) => Ok(self.table().push(seen)?),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn current(
+        &mut self,
+        cas: Resource<Seen>,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, store::Error>> {
+        Ok(Ok(self.table().get(&cas)?.value.clone()))
+    }
+
+    async fn drop(&mut self, cas: Resource<Seen>) -> wasmtime::Result<()> {
+        self.table().delete(cas)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,24 @@
+//! Whole-system tests: the shipped binaries and the shipped component against
+//! the emulator, over TLS, as a user would run them.
+//!
+//! [`Stage`] is one test's world: an emulator with a drive and a state
+//! directory of the host. The tests themselves stand in `tests/`, by what they
+//! promise: `queries`, `credentials`, `mistakes`, `secrets`, `surface`, `demo`.
+//!
+//! ```no_run
+//! use datasource_e2e::{Profile, Stage};
+//!
+//! let stage = Stage::new(Profile::Business);
+//! stage.create("drive").succeeds();
+//! let rows = stage.sql("SELECT name FROM drive.files LIMIT 1").rows();
+//! assert_eq!(rows.len(), 1);
+//! ```
+
+#![expect(clippy::missing_panics_doc, reason = "a test's world panics where anything is amiss")]
+#![expect(clippy::unwrap_used, reason = "a test's world panics where anything is amiss")]
+
+mod control;
+mod stage;
+
+pub use control::Request;
+pub use stage::{Answer, Profile, Stage, dist, real_drive};

@@ -1,0 +1,174 @@
+//! Tokens: renewed in time, by one, never forgotten, replaced by ALTER.
+
+use std::process::Stdio;
+
+use datasource_e2e::{Answer, Profile, Stage};
+use serde_json::{Value, json};
+
+const QUERY: &str = "SELECT date FROM drive.`my-folder/my-file.csv` LIMIT 1";
+
+fn connected() -> Stage {
+    let stage = Stage::new(Profile::Business);
+    let _ = stage.create("drive").succeeds();
+    stage.forget_journal();
+    stage
+}
+
+fn refreshes(stage: &Stage) -> usize {
+    stage.journal().iter().filter(|request| request.is_token()).count()
+}
+
+#[test]
+fn a_fresh_token_is_not_renewed() {
+    let stage = connected();
+    let _ = stage.sql(QUERY).succeeds();
+    assert_eq!(refreshes(&stage), 0);
+}
+
+#[test]
+fn a_token_is_renewed_within_five_minutes_of_its_end_once() {
+    let stage = connected();
+    let end = stage.ready("expires_at").as_i64().unwrap() * 1000;
+    stage.post("/clock", &json!({"at_least_ms": end - 200_000}));
+    let _ = stage.sql(QUERY).succeeds();
+    assert_eq!(refreshes(&stage), 1);
+    let _ = stage.sql(QUERY).succeeds();
+    assert_eq!(refreshes(&stage), 1, "the renewed token is kept");
+}
+
+#[test]
+fn a_token_long_expired_is_renewed_before_graph_is_asked() {
+    let stage = connected();
+    stage.post("/clock", &json!({"advance_ms": 48 * 3_600_000}));
+    let _ = stage.sql(QUERY).succeeds();
+    let journal = stage.journal();
+    assert!(journal[0].is_token(), "{journal:?}");
+    assert!(journal.iter().all(|request| request.status != 401), "{journal:?}");
+}
+
+#[test]
+fn a_401_leads_to_one_refresh_and_the_query_succeeds() {
+    let stage = connected();
+    stage.post("/tokens/expire-access", &json!({}));
+    let _ = stage.sql(QUERY).succeeds();
+    let journal = stage.journal();
+    assert_eq!(journal.iter().filter(|request| request.status == 401).count(), 1);
+    assert_eq!(refreshes(&stage), 1);
+}
+
+#[test]
+fn a_refresh_token_alone_is_enough() {
+    let stage = Stage::new(Profile::Personal);
+    let mut params = stage.params();
+    params.remove("access_token");
+    params.remove("expires_at");
+    let _ = stage.create_with("drive", &params).succeeds();
+    let _ = stage.sql(QUERY).succeeds();
+    assert_eq!(refreshes(&stage), 1);
+}
+
+#[test]
+fn the_newest_refresh_token_is_the_one_used_next() {
+    let stage = connected();
+    for round in 1..=3 {
+        stage.post("/clock", &json!({"advance_ms": 48 * 3_600_000}));
+        let _ = stage.sql(QUERY).succeeds();
+        assert_eq!(refreshes(&stage), round);
+    }
+    // 80 days each: the first token would have died of inactivity long ago.
+    for _ in 0..2 {
+        stage.post("/clock", &json!({"advance_ms": 80_u64 * 24 * 3_600_000}));
+        let _ = stage.sql(QUERY).succeeds();
+    }
+}
+
+#[test]
+fn four_processes_with_one_expired_token_refresh_once() {
+    let stage = connected();
+    stage.post("/clock", &json!({"advance_ms": 48 * 3_600_000}));
+    let children: Vec<_> = (0..4)
+        .map(|_| {
+            let mut command = stage.host(QUERY);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let _ = Answer::of(&child.wait_with_output().unwrap()).succeeds();
+    }
+    assert_eq!(refreshes(&stage), 1);
+}
+
+#[test]
+fn a_revoked_token_says_what_to_do_and_is_not_tried_again() {
+    let stage = connected();
+    stage.post("/tokens/revoke", &json!({}));
+    let texts = ["refused the refresh token", "AADSTS50173", "ALTER DATABASE"];
+    let _ = stage.sql(QUERY).fails_saying(&texts);
+    assert_eq!(refreshes(&stage), 1);
+    let _ = stage.sql(QUERY).fails_saying(&texts);
+    assert_eq!(refreshes(&stage), 1, "a final refusal is remembered");
+}
+
+#[test]
+fn alter_database_rotates_the_tokens() {
+    let stage = connected();
+    stage.post("/tokens/revoke", &json!({}));
+    let _ = stage.sql(QUERY).fails_saying(&["AADSTS50173"]);
+    let fresh = stage.post("/tokens", &json!({}));
+    let changes = json!({
+        "access_token": fresh["access_token"], "refresh_token": fresh["refresh_token"],
+        "expires_at": fresh["expires_at"]
+    });
+    let _ = stage.alter("drive", &changes).succeeds();
+    let _ = stage.sql(QUERY).succeeds();
+}
+
+#[test]
+fn an_alter_that_fails_changes_nothing() {
+    let stage = connected();
+    for changes in [
+        json!({"access_token": "bad", "refresh_token": "bad"}),
+        json!({"client_secret": "x", "nonsense": 1}),
+        json!({"access_token": null, "refresh_token": null}),
+    ] {
+        let _ = stage.alter("drive", &changes).fails_saying(&[]);
+        let _ = stage.sql(QUERY).succeeds();
+    }
+}
+
+#[test]
+fn an_expired_access_token_without_a_refresh_token_says_what_to_do() {
+    let stage = Stage::new(Profile::Business);
+    let mut params = stage.params();
+    params.remove("refresh_token");
+    let _ = stage.create_with("drive", &params).succeeds();
+    stage.post("/clock", &json!({"advance_ms": 48 * 3_600_000}));
+    let _ = stage.sql(QUERY).fails_saying(&["no refresh token", "ALTER DATABASE"]);
+}
+
+#[test]
+fn a_wrong_client_secret_names_the_secret() {
+    let stage = Stage::new(Profile::Business);
+    let mut params = stage.params();
+    params.remove("access_token");
+    params.insert("client_secret".to_owned(), Value::from("wrong"));
+    let _ = stage.create_with("drive", &params).fails_saying(&["AADSTS7000215", "client secret"]);
+    assert_eq!(stage.sql("SHOW DATABASES").rows().len(), 0);
+}
+
+#[test]
+fn a_retry_after_of_five_minutes_is_waited_for_by_the_emulators_clock() {
+    let stage = connected();
+    let fault = json!({
+        "host": "graph.microsoft.com", "path_prefix": "/v1.0/", "status": 429,
+        "retry_after": "300", "times": 2
+    });
+    stage.post("/faults", &fault);
+    let before = stage.get("/clock")["now_ms"].as_i64().unwrap();
+    let start = std::time::Instant::now();
+    let _ = stage.sql(QUERY).succeeds();
+    let after = stage.get("/clock")["now_ms"].as_i64().unwrap();
+    assert!(after - before >= 600_000, "{} ms of the emulator's time", after - before);
+    assert!(start.elapsed().as_secs() < 60);
+    assert_eq!(stage.journal().iter().filter(|request| request.status == 429).count(), 2);
+}
