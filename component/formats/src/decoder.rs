@@ -132,7 +132,9 @@ impl fmt::Display for Warning {
             Fault::NotOfType(_) => ("value does", "values do", "not fit the type and became NULL"),
             Fault::NotUtf8 => ("text is", "texts are", "not UTF-8 and became NULL"),
             Fault::ShortRow(_) => ("row has", "rows have", "too few fields, the rest became NULL"),
-            Fault::LongRow(_) => ("row has", "rows have", "too many fields, the extra were dropped"),
+            Fault::LongRow(_) => {
+                ("row has", "rows have", "too many fields, the extra were dropped")
+            }
             Fault::TextAfterQuote => ("row has", "rows have", "text after a closing quote"),
             Fault::QuoteNotClosed => ("quote is", "quotes are", "not closed, the rest is its text"),
             Fault::Comment => ("comment line was", "comment lines were", "skipped"),
@@ -140,7 +142,11 @@ impl fmt::Display for Warning {
         if self.column.is_some() {
             write!(f, "Column `{column}`: ")?;
         }
-        write!(f, "{count} {} {fate}; the first is on line {first_line}", plural(*count, one, many))?;
+        write!(
+            f,
+            "{count} {} {fate}; the first is on line {first_line}",
+            plural(*count, one, many)
+        )?;
         match first {
             Fault::NotOfType(cell) => write!(f, ": `{cell}`."),
             Fault::ShortRow(fields) | Fault::LongRow(fields) => {

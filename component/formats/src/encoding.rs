@@ -25,7 +25,7 @@ const MAGIC: &[(&[u8], &str)] = &[
 /// names what it is instead.
 ///
 /// Some broken sequences among sound ones are accepted: such a cell is then counted and NULL.
-/// `forced` accepts any bytes of a text, since the caller says that it is UTF-8.
+/// `forced` accepts any bytes but those of a known format, since the caller says that it is UTF-8.
 pub(crate) fn utf8_start(sample: &[u8], forced: bool) -> Result<usize, FormatError> {
     let unsupported = |guess| Err(FormatError::UnsupportedEncoding { guess });
     if sample.starts_with(BOM) {
@@ -41,13 +41,16 @@ pub(crate) fn utf8_start(sample: &[u8], forced: bool) -> Result<usize, FormatErr
         [0xFE, 0xFF, ..] => return unsupported("UTF-16 (big-endian)"),
         _ => {}
     }
+    if forced {
+        return Ok(0);
+    }
     if let Some(guess) = wide(sample) {
         return unsupported(guess);
     }
     if controls(sample) {
         return Err(FormatError::NotText { looks_like: "a binary file" });
     }
-    if !forced && mostly_broken(sample) {
+    if mostly_broken(sample) {
         return unsupported("an 8-bit encoding such as Windows-1252 or ISO-8859-1");
     }
     Ok(0)
@@ -89,9 +92,8 @@ fn mostly_broken(sample: &[u8]) -> bool {
     let mut chunks = sample.utf8_chunks().peekable();
     while let Some(chunk) = chunks.next() {
         sound += chunk.valid().bytes().filter(|byte| *byte >= 0xC0).count();
-        let cut = chunks.peek().is_none() && std::str::from_utf8(chunk.invalid()).is_err_and(|e| {
-            e.error_len().is_none()
-        });
+        let cut = chunks.peek().is_none()
+            && std::str::from_utf8(chunk.invalid()).is_err_and(|e| e.error_len().is_none());
         broken += usize::from(!chunk.invalid().is_empty() && !cut);
     }
     broken > sound
@@ -139,6 +141,7 @@ mod tests {
             "an 8-bit encoding such as Windows-1252 or ISO-8859-1"
         );
         assert_eq!(utf8_start(b"Stra\xDFe,1\n", true), Ok(0));
+        assert_eq!(utf8_start(&[1, 2, 3, 4].repeat(8), true), Ok(0));
     }
 
     #[test]

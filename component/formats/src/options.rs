@@ -45,7 +45,10 @@ pub struct OptionDoc {
 }
 
 /// The known name nearest to `name`, if at most a third of its letters differ.
-pub(crate) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(crate) fn nearest(
+    name: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
     let name = name.to_lowercase();
     let near = |candidate: &&'static str| edits(&name, candidate);
     let best = known.min_by_key(near)?;

@@ -75,8 +75,14 @@ pub(crate) async fn tables(database: &Database) -> Result<Answer, SqlError> {
 fn pages(listing: Listing) -> impl futures_util::Stream<Item = Result<Vec<TableInfo>, SqlError>> {
     stream::try_unfold(listing, |mut listing| async move {
         let page = listing.next_page().await?;
-        Ok(page.map(|page| (page, listing)))
+        Ok(page.map(|page| (without_system_tables(page), listing)))
     })
+}
+
+/// A connector may list its own tables among the others; they have been shown by then.
+fn without_system_tables(mut page: Vec<TableInfo>) -> Vec<TableInfo> {
+    page.retain(|table| table.kind != TableKind::System);
+    page
 }
 
 fn table_rows(schema: &SchemaRef, page: &[TableInfo]) -> Result<RecordBatch, SqlError> {
@@ -151,7 +157,21 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn listed_tables_become_rows() {
+    fn a_system_table_is_not_shown_twice() {
+        let table = |name: &str, kind| TableInfo {
+            name: name.into(),
+            kind,
+            bytes: None,
+            modified: None,
+            doc: None,
+        };
+        let page = vec![table("files", TableKind::System), table("a.csv", TableKind::Table)];
+        let names: Vec<_> = without_system_tables(page).into_iter().map(|t| t.name).collect();
+        assert_eq!(names, ["a.csv"]);
+    }
+
+    #[test]
+    fn a_table_is_described_by_its_columns() {
         let Answer::Rows { schema, .. } = table_columns(&columns(vec![text("a", true)])).unwrap()
         else {
             panic!("rows expected")

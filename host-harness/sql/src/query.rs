@@ -1,5 +1,6 @@
 //! A query from its text to its rows: parsed, its tables opened, planned, run.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -41,7 +42,11 @@ pub(crate) fn engine(memory: usize) -> Result<SessionState, SqlError> {
         .with_default_catalog_and_schema(CATALOG, "")
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(false);
-    config.options_mut().sql_parser.enable_ident_normalization = false;
+    let options = config.options_mut();
+    options.sql_parser.enable_ident_normalization = false;
+    // Rows of one split stay in the file's order, and a LIMIT above a filter does not read ahead on
+    // several threads. Reading costs more than filtering, so little is lost.
+    options.optimizer.enable_round_robin_repartition = false;
     let environment =
         RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)));
     Ok(SessionStateBuilder::new_with_default_features()
@@ -110,8 +115,8 @@ impl Queries<'_> {
         let wanted = self.tables_to_open(text, references).await?;
         let mut databases: HashMap<String, Database> = HashMap::new();
         for (database, _) in &wanted {
-            if !databases.contains_key(&folded(database)) {
-                databases.insert(folded(database), self.database(database).await?);
+            if let Entry::Vacant(unknown) = databases.entry(folded(database)) {
+                unknown.insert(self.database(database).await?);
             }
         }
         let named = ast.map(naming::named_columns).unwrap_or_default();

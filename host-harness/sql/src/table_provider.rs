@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Statistics;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datasource_runtime::{Scan, Support, Table};
@@ -109,8 +109,8 @@ impl TableProvider for DatasourceTable {
             filters: filters.iter().map(ToString::to_string).collect(),
             limit,
         };
-        ScanExec::new(Arc::clone(&self.table), plan, schema, pushed, known, Arc::clone(&self.log))
-            .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
-            .map_err(DataFusionError::from)
+        let table = Arc::clone(&self.table);
+        let exec = ScanExec::new(table, plan, schema, pushed, known, Arc::clone(&self.log))?;
+        Ok(Arc::new(exec))
     }
 }

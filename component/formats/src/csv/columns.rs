@@ -10,6 +10,7 @@ use arrow_array::{
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 
 use super::dialect::Dialect;
+use super::digits::{self, Cell};
 use super::nulls::NullTokens;
 use super::scanner::{MISSING, Row};
 use super::types::{ColumnType, utc};
@@ -28,16 +29,25 @@ pub(super) struct Block<'a> {
     pub(super) nulls: &'a NullTokens,
     /// No byte is above 127, so that every text is UTF-8.
     pub(super) ascii: bool,
+    /// A quoted field may be other than what stands between its quotes.
+    pub(super) escapes: bool,
 }
 
 impl Block<'_> {
-    /// The bounds of the fields of one column; nothing where a row is short.
+    /// The quote; where there is none a line end, which is never in a field.
+    fn quote(&self) -> u8 {
+        self.dialect.quote.unwrap_or(self.dialect.newline.byte())
+    }
+
+    /// The cells of one column; nothing where a row is short.
     #[inline(always)]
-    fn fields(&self, column: usize) -> impl Iterator<Item = Option<(usize, usize)>> {
+    fn cells(&self, column: usize) -> impl Iterator<Item = Option<Cell<'_>>> {
+        let bytes = self.bytes;
         self.rows.iter().zip(self.stops.chunks_exact(self.width)).map(move |(row, stops)| {
             let stop = stops[column];
             let start = if column == 0 { row.start } else { stops[column - 1].wrapping_add(1) };
-            (stop != MISSING).then_some((start as usize, stop as usize))
+            let bounds = (start as usize, stop as usize);
+            (stop != MISSING).then_some(Cell { bytes, start: bounds.0, stop: bounds.1 })
         })
     }
 }
@@ -129,33 +139,34 @@ impl Column {
     pub(super) fn append(&mut self, block: &Block<'_>) -> Faults {
         let Self { position, declared, values, validity } = self;
         let (column, declared) = (*position, *declared);
-        let integer = |cell: &[u8]| parse::integer(cell).or_else(|| relaxed(declared, cell, parse::integer));
-        let float = |cell: &[u8]| parse::float(cell).or_else(|| relaxed(declared, cell, parse::float));
+        let mut scalars = Scalars { block, column, validity };
         match values {
             Values::Boolean(values) => {
-                scalars(block, column, validity, parse::boolean, |value| values.append(value))
+                let parse = |cell: Cell<'_>| parse::boolean(cell.text());
+                scalars.append(parse, parse::boolean, |value| values.append(value))
             }
             Values::BigInt(values) => {
-                values.reserve(block.rows.len());
-                scalars(block, column, validity, integer, |value| values.push(value))
+                let unusual = |text: &[u8]| relaxed(declared, text, parse::integer);
+                scalars.append(digits::integer, unusual, |value| values.push(value))
             }
             Values::Double(values) => {
-                values.reserve(block.rows.len());
-                scalars(block, column, validity, float, |value| values.push(value))
+                let unusual = |text: &[u8]| relaxed(declared, text, parse::float);
+                scalars.append(digits::float, unusual, |value| values.push(value))
             }
             Values::Date(values) => {
-                scalars(block, column, validity, parse::date, |value| values.push(value))
+                scalars.append(digits::date, parse::date, |value| values.push(value))
             }
             Values::Time(values) => {
-                scalars(block, column, validity, parse::time, |value| values.push(value))
+                let parse = |cell: Cell<'_>| parse::time(cell.text());
+                scalars.append(parse, parse::time, |value| values.push(value))
             }
             Values::Timestamp(values) => {
-                let local = |cell: &[u8]| instant(cell, false);
-                scalars(block, column, validity, local, |value| values.push(value))
+                let local = |text: &[u8]| instant(text, false);
+                scalars.append(|cell| local(cell.text()), local, |value| values.push(value))
             }
             Values::TimestampTz(values) => {
-                let zoned = |cell: &[u8]| instant(cell, true);
-                scalars(block, column, validity, zoned, |value| values.push(value))
+                let zoned = |text: &[u8]| instant(text, true);
+                scalars.append(|cell| zoned(cell.text()), zoned, |value| values.push(value))
             }
             Values::Varchar(texts) => texts.append(block, column, validity),
         }
@@ -197,12 +208,11 @@ fn instant(cell: &[u8], zoned: bool) -> Option<i64> {
     parse::timestamp(cell).filter(|(_, found)| *found == zoned).map(|(value, _)| value)
 }
 
-/// A number of a declared type, without the leading zeros or plus that inference would take for a
-/// sign of a code.
-#[cold]
+/// A number; of a declared type also one with the leading zeros or plus that inference takes for
+/// the sign of a code.
 fn relaxed<T>(declared: bool, cell: &[u8], parse: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
     if !declared {
-        return None;
+        return parse(cell);
     }
     let (sign, digits) = match cell {
         [b'-', digits @ ..] => (Some(b'-'), digits),
@@ -216,52 +226,61 @@ fn relaxed<T>(declared: bool, cell: &[u8], parse: impl Fn(&[u8]) -> Option<T>) -
     parse(&plain)
 }
 
-/// Appends one value for each row; a default stands under NULL.
-#[inline(always)]
-fn scalars<T: Default>(
-    block: &Block<'_>,
+/// A column of values of a fixed size, in one block.
+struct Scalars<'a> {
+    block: &'a Block<'a>,
     column: usize,
-    validity: &mut NullBufferBuilder,
-    parse: impl Fn(&[u8]) -> Option<T>,
-    mut push: impl FnMut(T),
-) -> Faults {
-    let mut faults = Faults::default();
-    let mut valid = 0;
-    for (row, bounds) in block.fields(column).enumerate() {
-        let field = bounds.map(|(start, stop)| &block.bytes[start..stop]);
-        let plain = field.filter(|field| !block.nulls.may_begin(field));
-        let value = plain.and_then(&parse).or_else(|| {
-            unusual(block, field, &parse).unwrap_or_else(|text| {
-                faults.add(row, || Fault::NotOfType(text));
-                None
-            })
-        });
-        match value {
-            Some(value) => {
+    validity: &'a mut NullBufferBuilder,
+}
+
+impl Scalars<'_> {
+    /// Appends one value for each row; a default stands under NULL. `plain` parses a cell as it
+    /// stands, `unusual` what is left of it without quotes and spaces.
+    #[inline(always)]
+    fn append<T: Default>(
+        &mut self,
+        plain: impl Fn(Cell<'_>) -> Option<T>,
+        unusual: impl Fn(&[u8]) -> Option<T>,
+        mut push: impl FnMut(T),
+    ) -> Faults {
+        let Self { block, column, validity } = self;
+        let quote = block.quote();
+        let mut faults = Faults::default();
+        let mut valid = 0;
+        for (row, cell) in block.cells(*column).enumerate() {
+            if let Some(cell) = cell.map(|cell| cell.between(quote).unwrap_or(cell))
+                && !block.nulls.may_begin(cell.text())
+                && let Some(value) = plain(cell)
+            {
                 push(value);
                 valid += 1;
+                continue;
             }
-            None => {
-                push(T::default());
-                validity.append_n_non_nulls(valid);
-                validity.append_null();
-                valid = 0;
-            }
+            let value = uncommon(block, cell, &unusual).unwrap_or_else(|text| {
+                faults.add(row, || Fault::NotOfType(text));
+                None
+            });
+            validity.append_n_non_nulls(std::mem::take(&mut valid));
+            validity.append(value.is_some());
+            push(value.unwrap_or_default());
         }
+        validity.append_n_non_nulls(valid);
+        faults
     }
-    validity.append_n_non_nulls(valid);
-    faults
 }
 
 /// A field that is no plain value: missing, empty, quoted, between spaces, a token for NULL, or,
 /// the error, something that does not fit.
 #[cold]
-fn unusual<T>(
+fn uncommon<T>(
     block: &Block<'_>,
-    field: Option<&[u8]>,
+    cell: Option<Cell<'_>>,
     parse: impl Fn(&[u8]) -> Option<T>,
 ) -> Result<Option<T>, String> {
-    let Some(field) = field.filter(|field| !field.is_empty()) else { return Ok(None) };
+    let field = cell.map(Cell::text).unwrap_or_default();
+    if field.is_empty() {
+        return Ok(None);
+    }
     let mut scratch = Vec::new();
     let (text, _) = value::text(field, block.dialect, &mut scratch);
     let trimmed = text.trim_ascii();
@@ -291,20 +310,20 @@ impl Texts {
     ) -> Faults {
         let (first, from) = (self.offsets.len() - 1, self.data.len());
         self.offsets.reserve(block.rows.len());
-        // Without a quote no byte is one: the delimiter never begins a field.
-        let quote = block.dialect.quote.unwrap_or(block.dialect.delimiter);
+        let quote = block.quote();
         let mut scratch = Vec::new();
         let mut valid = 0;
-        for bounds in block.fields(column) {
-            let field = bounds.map(|(start, stop)| &block.bytes[start..stop]);
-            let text = match (field, bounds) {
-                (Some(field @ [first, ..]), Some((start, _))) if *first != quote && *first != b' ' => {
-                    if block.nulls.is_token(field) {
-                        None
-                    } else {
-                        self.push_near(block.bytes, start, field);
-                        Some(())
-                    }
+        for cell in block.cells(column) {
+            let field = cell.map(Cell::text);
+            let text = match (field, cell) {
+                (Some(field @ [first, ..]), Some(cell)) if *first != quote && *first != b' ' => {
+                    (!block.nulls.is_token(field)).then(|| self.push_near(cell))
+                }
+                (Some(_), Some(cell))
+                    if !block.escapes
+                        && let Some(inner) = cell.between(quote) =>
+                {
+                    (!block.nulls.is_token(inner.text())).then(|| self.push_near(inner))
                 }
                 (Some(field), _) => {
                     let (text, quoted) = value::text(field, block.dialect, &mut scratch);
@@ -330,19 +349,27 @@ impl Texts {
         self.drop_broken(first, from, validity)
     }
 
-    /// Appends a field of `bytes` that begins at `start`. Copying a fixed number of bytes and
-    /// cutting the surplus is several times faster than copying a few bytes of unknown number.
+    /// Appends a cell as it stands. Copying a fixed number of bytes and cutting the surplus is
+    /// several times faster than copying a few bytes of unknown number.
     #[inline(always)]
-    fn push_near(&mut self, bytes: &[u8], start: usize, field: &[u8]) {
+    fn push_near(&mut self, cell: Cell<'_>) {
         const NEAR: usize = 16;
-        match bytes[start..].first_chunk::<NEAR>() {
-            Some(chunk) if field.len() <= NEAR => {
-                let end = self.data.len() + field.len();
-                self.data.extend_from_slice(chunk);
-                self.data.truncate(end);
-            }
-            _ => self.data.extend_from_slice(field),
+        const FAR: usize = 64;
+        let length = cell.stop - cell.start;
+        let end = self.data.len() + length;
+        let from = &cell.bytes[cell.start..];
+        if let Some(chunk) = from.first_chunk::<NEAR>()
+            && length <= NEAR
+        {
+            self.data.extend_from_slice(chunk);
+        } else if let Some(chunk) = from.first_chunk::<FAR>()
+            && length <= FAR
+        {
+            self.data.extend_from_slice(chunk);
+        } else {
+            self.data.extend_from_slice(cell.text());
         }
+        self.data.truncate(end);
     }
 
     /// Notes that a text ends here.
@@ -404,6 +431,7 @@ mod tests {
         }
         assert_eq!(relaxed(true, b"00.5", parse::float), Some(0.5));
         assert_eq!(relaxed(false, b"007", parse::integer), None);
+        assert_eq!(relaxed(false, b"7", parse::integer), Some(7));
         assert_eq!(relaxed(true, b"x", parse::integer), None);
         assert_eq!(relaxed(true, b"", parse::integer), None);
         assert_eq!(relaxed(true, b"+", parse::integer), None);

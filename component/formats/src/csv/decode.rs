@@ -79,10 +79,7 @@ impl CsvDecoder {
             rows: 0,
             bytes: 0,
             row_bytes: wanted.iter().map(|at| Column::least_bytes(of(at).column_type)).sum(),
-            size: BatchSize {
-                rows: size.rows.max(1),
-                bytes: size.bytes.clamp(1, LARGEST_BATCH),
-            },
+            size: BatchSize { rows: size.rows.max(1), bytes: size.bytes.clamp(1, LARGEST_BATCH) },
             full: false,
             left: limit.unwrap_or(u64::MAX),
             ended: false,
@@ -187,6 +184,7 @@ impl CsvDecoder {
             dialect: &self.format.dialect,
             nulls: &self.nulls,
             ascii: bytes.is_ascii(),
+            escapes: self.scanner.escapes(),
         };
         let newline = self.format.dialect.newline.byte();
         let lines = |bytes: &[u8]| memchr::memchr_iter(newline, bytes).count() as u64;

@@ -189,7 +189,7 @@ fn header(
         let cell = cell.trim_ascii();
         let found = TypeSet::of(cell);
         let word = is_word(cell) && !nulls.is_null(cell, quoted);
-        values += usize::from(found != TypeSet::TEXT);
+        values += usize::from(found != TypeSet::TEXT || (!cell.is_empty() && !is_word(cell)));
         words += usize::from(word && found == TypeSet::TEXT);
         differs |= word && types.get(number).is_some_and(|of| !found.has(*of));
     });
@@ -313,8 +313,7 @@ pub(super) fn comments(bytes: &[u8], complete: bool, dialect: Dialect) -> Commen
         matches!(bytes.get(row.start as usize + 1), None | Some(b' ' | b'#' | b'!' | b'\r' | b'\n'))
     };
     let filled = with.filled();
-    let comment_like =
-        |row: &Row| spoken(row) || (usual > 1 && row.fields != usual);
+    let comment_like = |row: &Row| spoken(row) || (usual > 1 && row.fields != usual);
     if !filled.iter().map(|(_, row)| row).filter(|row| marked(row)).all(comment_like) {
         return Comments::None;
     }

@@ -11,8 +11,7 @@ pub(super) fn positions<const N: usize>(block: &[u8; BLOCK], needles: [u8; N]) -
     // SAFETY: the module exists only where the whole program may use SSE2.
     return unsafe { sse2::positions(block, needles) };
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    // SAFETY: the module exists only where the whole program may use 128-bit vectors.
-    return unsafe { simd128::positions(block, needles) };
+    return simd128::positions(block, needles);
     #[cfg(not(any(
         all(target_arch = "x86_64", target_feature = "sse2"),
         all(target_arch = "wasm32", target_feature = "simd128")

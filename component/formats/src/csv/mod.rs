@@ -15,13 +15,14 @@
 //! - A value past the sample that does not fit is NULL and counted; missing fields are NULL,
 //!   extra ones are dropped, and both are counted. In strict mode each is an error.
 //!
-//! The parts, in the order in which bytes meet them: [`dialect`] and `header` look at the sample;
+//! The parts, in the order in which bytes meet them: `dialect` and `header` look at the sample;
 //! `scanner` (with `masks`) finds records and fields, `columns` (with `parse`, `value` and
 //! `nulls`) makes arrays of them, and `decode` drives both over the chunks of a stream.
 
 mod columns;
 mod decode;
 mod dialect;
+mod digits;
 mod header;
 mod masks;
 mod nulls;
@@ -94,13 +95,16 @@ impl CsvFormat {
     /// for files that hold no table of UTF-8 text, [`FormatError::SampleTooSmall`] where not even
     /// one record ends within the sample, [`FormatError::NoSuchColumn`] where a type is declared
     /// for a column that is not there.
-    pub fn sniff(
-        sample: &[u8],
-        complete: bool,
-        options: &CsvOptions,
-    ) -> Result<Self, FormatError> {
+    pub fn sniff(sample: &[u8], complete: bool, options: &CsvOptions) -> Result<Self, FormatError> {
         let mark = encoding::utf8_start(sample, options.encoding == Encoding::Utf8)?;
-        let start = mark + skipped(&sample[mark..], options.skip.unwrap_or(0));
+        let (declared, delimiter) = declaration(&sample[mark..]);
+        let options =
+            &CsvOptions { delimiter: options.delimiter.or(delimiter.map(Some)), ..options.clone() };
+        let start = mark
+            + match options.skip {
+                Some(lines) => skipped(&sample[mark..], lines),
+                None => declared,
+            };
         let text = &sample[start..];
         let nulls = NullTokens::new(&options.null_values);
         let mut found = None;
@@ -114,7 +118,11 @@ impl CsvFormat {
         }
         let Some((dialect, layout)) = found else {
             let bytes = sample.len();
-            return Err(if complete { FormatError::Empty } else { FormatError::SampleTooSmall { bytes } });
+            return Err(if complete {
+                FormatError::Empty
+            } else {
+                FormatError::SampleTooSmall { bytes }
+            });
         };
         Self::of(sample, start, dialect, layout, options)
     }
@@ -134,7 +142,8 @@ impl CsvFormat {
             return Err(FormatError::TooManyColumns { columns: count, limit: MOST_COLUMNS });
         }
         let columns = layout.columns.into_iter();
-        let columns = columns.map(|(name, column_type)| Column { name, column_type, declared: false });
+        let columns =
+            columns.map(|(name, column_type)| Column { name, column_type, declared: false });
         let mut columns: Vec<Column> = columns.collect();
         for (name, column_type) in &options.types {
             let same = |column: &&mut Column| column.name.to_lowercase() == name.to_lowercase();
@@ -161,9 +170,10 @@ impl CsvFormat {
     /// that begin with `csv.`, what was inferred and why.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
-        let fields = self.columns.iter().map(|column| {
-            Field::new(&column.name, column.column_type.data_type(), true)
-        });
+        let fields = self
+            .columns
+            .iter()
+            .map(|column| Field::new(&column.name, column.column_type.data_type(), true));
         let fields: Vec<Field> = fields.collect();
         SchemaRef::new(Schema::new_with_metadata(fields, self.metadata()))
     }
@@ -222,7 +232,7 @@ impl CsvFormat {
         let entries = [
             ("format", "delimited text".to_owned()),
             ("csv.encoding", "UTF-8".to_owned()),
-            ("csv.delimiter", shown(Some(delimiter))),
+            ("csv.delimiter", shown(delimiter)),
             ("csv.quote", shown(quote)),
             ("csv.escape", escape.to_owned()),
             ("csv.newline", newline.to_owned()),
@@ -258,6 +268,16 @@ fn examine(
     let records = Records::of(text, complete, Dialect { comment: seen, ..dialect });
     let layout = (!records.is_empty()).then(|| header::layout(&records, options, nulls))?;
     Some((Dialect { comment: kept, ..dialect }, layout))
+}
+
+/// A first line such as `sep=;`, by which Excel is told the delimiter: how many bytes it takes, and
+/// what it says.
+fn declaration(text: &[u8]) -> (usize, Option<u8>) {
+    match text {
+        [b's', b'e', b'p', b'=', byte, b'\r', b'\n', ..] => (7, Some(*byte)),
+        [b's', b'e', b'p', b'=', byte, b'\n' | b'\r', ..] => (6, Some(*byte)),
+        _ => (0, None),
+    }
 }
 
 /// How many bytes so many lines take.

@@ -31,8 +31,9 @@ pub enum Encoding {
 /// How to read a file of delimited text. What is absent is inferred.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CsvOptions {
-    /// Between two fields; any ASCII character except line ends.
-    pub delimiter: Option<u8>,
+    /// Between two fields; any ASCII character except line ends. `Some(None)` reads each line as
+    /// one column.
+    pub delimiter: Option<Option<u8>>,
     /// Around fields; `Some(None)` reads quotes as text.
     pub quote: Option<Option<u8>>,
     /// How a quote is written inside quotes.
@@ -106,34 +107,112 @@ pub fn option_docs() -> &'static [OptionDoc] {
     }
     use ValueType::{Boolean, Integer, Json, Text, TextList};
     const DOCS: &[OptionDoc] = &[
-        doc("delimiter", Text, Some("auto"), &[], "The character between two fields, `tab`, or \
-            `auto` to infer it: comma, semicolon, tab or bar."),
-        doc("quote", Text, Some("auto"), &[], "The character around fields that hold delimiters; \
-            empty to read quotes as text."),
-        doc("escape", Text, Some("auto"), &["auto", "doubled", "backslash"], "How a quote is \
-            written inside quotes."),
-        doc("newline", Text, Some("auto"), &["auto", "lf", "cr"], "What ends a line: a line feed, \
-            with or without a carriage return before it, or a carriage return alone."),
-        doc("comment", Text, Some("auto"), &[], "Lines that begin with this character are \
-            skipped; empty for none. `auto` takes # where it clearly begins comments."),
-        doc("header", Text, Some("auto"), &["auto", "yes", "no"], "Whether the first row names \
-            the columns."),
-        doc("skip", Integer, None, &[], "Lines to skip at the beginning. When absent, lines that \
-            clearly stand above the table are skipped."),
+        doc(
+            "delimiter",
+            Text,
+            Some("auto"),
+            &[],
+            "The character between two fields, `tab`, or \
+            `auto` to infer it: comma, semicolon, tab or bar; empty where each line is one column.",
+        ),
+        doc(
+            "quote",
+            Text,
+            Some("auto"),
+            &[],
+            "The character around fields that hold delimiters; \
+            empty to read quotes as text.",
+        ),
+        doc(
+            "escape",
+            Text,
+            Some("auto"),
+            &["auto", "doubled", "backslash"],
+            "How a quote is \
+            written inside quotes.",
+        ),
+        doc(
+            "newline",
+            Text,
+            Some("auto"),
+            &["auto", "lf", "cr"],
+            "What ends a line: a line feed, \
+            with or without a carriage return before it, or a carriage return alone.",
+        ),
+        doc(
+            "comment",
+            Text,
+            Some("auto"),
+            &[],
+            "Lines that begin with this character are \
+            skipped; empty for none. `auto` takes # where it clearly begins comments.",
+        ),
+        doc(
+            "header",
+            Text,
+            Some("auto"),
+            &["auto", "yes", "no"],
+            "Whether the first row names \
+            the columns.",
+        ),
+        doc(
+            "skip",
+            Integer,
+            None,
+            &[],
+            "Lines to skip at the beginning. When absent, lines that \
+            clearly stand above the table are skipped.",
+        ),
         doc("all_varchar", Boolean, Some("false"), &["true", "false"], "Every column is text."),
-        doc("types", Json, None, &[], "Types by column, as in {\"zip\": \"varchar\"}: boolean, \
-            bigint, double, date, time, timestamp, timestamptz, varchar."),
-        doc("null_values", TextList, Some("[\"\"]"), &[], "Texts that stand for NULL, as a JSON \
+        doc(
+            "types",
+            Json,
+            None,
+            &[],
+            "Types by column, as in {\"zip\": \"varchar\"}: boolean, \
+            bigint, double, date, time, timestamp, timestamptz, varchar.",
+        ),
+        doc(
+            "null_values",
+            TextList,
+            Some("[\"\"]"),
+            &[],
+            "Texts that stand for NULL, as a JSON \
             array or separated by commas; `pandas` for NA, N/A, null, None, nan and the others \
-            that pandas takes."),
-        doc("strict", Boolean, Some("false"), &["true", "false"], "A value or row that does not \
-            fit is an error with its line, instead of NULL and a count."),
-        doc("sample_rows", Integer, Some("20480"), &[], "How many of the first rows the types \
-            are inferred from, as far as the sniffed bytes reach."),
-        doc("max_record_bytes", Integer, Some("16777216"), &[], "The largest record that is \
-            read; at most 1 GiB."),
-        doc("encoding", Text, Some("auto"), &["auto", "utf-8"], "With `utf-8`, bytes that look \
-            like another encoding are read all the same, and text that is not UTF-8 is NULL."),
+            that pandas takes.",
+        ),
+        doc(
+            "strict",
+            Boolean,
+            Some("false"),
+            &["true", "false"],
+            "A value or row that does not \
+            fit is an error with its line, instead of NULL and a count.",
+        ),
+        doc(
+            "sample_rows",
+            Integer,
+            Some("20480"),
+            &[],
+            "How many of the first rows the types \
+            are inferred from, as far as the sniffed bytes reach.",
+        ),
+        doc(
+            "max_record_bytes",
+            Integer,
+            Some("16777216"),
+            &[],
+            "The largest record that is \
+            read; at most 1 GiB.",
+        ),
+        doc(
+            "encoding",
+            Text,
+            Some("auto"),
+            &["auto", "utf-8"],
+            "With `utf-8`, bytes that look \
+            like another encoding are read all the same, and text that is not UTF-8 is NULL.",
+        ),
     ];
     DOCS
 }
@@ -165,7 +244,8 @@ impl CsvOptions {
             "quote" => self.quote = value.unless_auto(Value::mark)?,
             "comment" => self.comment = value.unless_auto(Value::mark)?,
             "escape" => {
-                self.escape = value.choice(&[None, Some(Escape::Doubled), Some(Escape::Backslash)])?;
+                self.escape =
+                    value.choice(&[None, Some(Escape::Doubled), Some(Escape::Backslash)])?;
             }
             "newline" => {
                 self.newline = value.choice(&[None, Some(Newline::Lf), Some(Newline::Cr)])?;
@@ -227,11 +307,11 @@ impl Value<'_> {
         self.text.trim().parse().map_err(|_| self.refused("a whole number"))
     }
 
-    fn delimiter(self) -> Result<u8, FormatError> {
+    fn delimiter(self) -> Result<Option<u8>, FormatError> {
         match self.text {
-            "\\t" => Ok(b'\t'),
-            tab if tab.eq_ignore_ascii_case("tab") => Ok(b'\t'),
-            _ => self.character(),
+            "\\t" => Ok(Some(b'\t')),
+            tab if tab.eq_ignore_ascii_case("tab") => Ok(Some(b'\t')),
+            _ => self.mark(),
         }
     }
 
@@ -296,7 +376,7 @@ mod tests {
     #[test]
     fn every_option_can_be_set() {
         let expected = CsvOptions {
-            delimiter: Some(b'\t'),
+            delimiter: Some(Some(b'\t')),
             quote: Some(None),
             escape: Some(Escape::Backslash),
             newline: Some(Newline::Cr),

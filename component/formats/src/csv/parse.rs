@@ -15,7 +15,6 @@ pub(super) fn boolean(cell: &[u8]) -> Option<bool> {
 }
 
 /// Digits with an optional minus, without leading zeros, within 64 bits.
-#[inline]
 pub(super) fn integer(cell: &[u8]) -> Option<i64> {
     let (negative, digits) = match cell {
         [b'-', digits @ ..] => (true, digits),
@@ -44,7 +43,6 @@ const EXACT: [f64; 23] = [
 
 /// A decimal number, correctly rounded: sign, digits with or without a point, exponent; or `nan`,
 /// `inf`, `infinity` in any case. No leading zeros before a digit, and nothing too large.
-#[inline]
 pub(super) fn float(cell: &[u8]) -> Option<f64> {
     let (negative, unsigned) = match cell {
         [b'-', rest @ ..] => (true, rest),
@@ -70,13 +68,25 @@ pub(super) fn float(cell: &[u8]) -> Option<f64> {
     }
     let decimals = point.map_or(0, |at| unsigned.len() - at - 1);
     let digits = unsigned.len() - usize::from(point.is_some());
-    if digits == 0 || digits > 19 || mantissa > 1 << 53 {
+    if digits == 0 || digits > 19 {
         return any_float(cell);
+    }
+    match scaled(mantissa, decimals) {
+        Some(value) => Some(if negative { -value } else { value }),
+        None => any_float(cell),
+    }
+}
+
+/// `mantissa` divided by ten `decimals` times, if that can be done exactly up to one rounding.
+#[inline(always)]
+pub(super) fn scaled(mantissa: u64, decimals: usize) -> Option<f64> {
+    if mantissa > 1 << 53 {
+        return None;
     }
     // Both operands are exact, so that the quotient is rounded once: correctly.
     #[expect(clippy::cast_precision_loss, reason = "not above 2^53")]
-    let value = mantissa as f64 / EXACT[decimals];
-    Some(if negative { -value } else { value })
+    let value = mantissa as f64 / EXACT.get(decimals)?;
+    Some(value)
 }
 
 /// Every other form. A finite number too large for a double is none.
@@ -91,11 +101,15 @@ fn any_float(cell: &[u8]) -> Option<f64> {
 }
 
 /// `2024-02-29` as days since 1970-01-01.
-#[inline]
 pub(super) fn date(cell: &[u8]) -> Option<i32> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *cell else { return None };
     let year = two(y1, y2)? * 100 + two(y3, y4)?;
-    let (month, day) = (two(m1, m2)?, two(d1, d2)?);
+    days(year, two(m1, m2)?, two(d1, d2)?)
+}
+
+/// Days from 1970-01-01 to a date, if it exists, in the years 1 to 9999.
+#[inline(always)]
+pub(super) fn days(year: u32, month: u32, day: u32) -> Option<i32> {
     if year == 0 || !(1..=12).contains(&month) || day == 0 || day > days_of(year, month) {
         return None;
     }
@@ -178,9 +192,7 @@ fn offset(zone: &[u8]) -> Option<i64> {
     let (hours, minutes, sign) = match *zone {
         [b'Z'] | [b'U', b'T', b'C'] => return Some(0),
         [sign, h1, h2] => (two(h1, h2)?, 0, sign),
-        [sign, h1, h2, m1, m2] | [sign, h1, h2, b':', m1, m2] => {
-            (two(h1, h2)?, two(m1, m2)?, sign)
-        }
+        [sign, h1, h2, m1, m2] | [sign, h1, h2, b':', m1, m2] => (two(h1, h2)?, two(m1, m2)?, sign),
         _ => return None,
     };
     let ahead = i64::from(hours * 60 + minutes) * 60 * SECOND;
@@ -262,7 +274,8 @@ mod tests {
         assert_eq!(timestamp(b"1970-01-02 00:01"), Some((86_460_000_000, false)));
         assert_eq!(timestamp(b"1970-01-02"), Some((86_400_000_000, false)));
         assert_eq!(timestamp(b"1970-01-01T00:00:00.000001Z"), Some((1, true)));
-        for text in ["1970-01-01T02:00:00+02:00", "1969-12-31 19:00:00 -0500", "1970-01-01T01:00+01"]
+        for text in
+            ["1970-01-01T02:00:00+02:00", "1969-12-31 19:00:00 -0500", "1970-01-01T01:00+01"]
         {
             assert_eq!(timestamp(text.as_bytes()), Some((0, true)), "{text}");
         }

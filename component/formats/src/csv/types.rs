@@ -186,7 +186,11 @@ impl Evidence {
             ColumnType::Double => self.digits && self.allowed.has(of),
             _ => self.allowed.has(of),
         };
-        ColumnType::ALL.into_iter().map(|(of, _)| of).find(|of| fits(*of)).unwrap_or(ColumnType::Varchar)
+        ColumnType::ALL
+            .into_iter()
+            .map(|(of, _)| of)
+            .find(|of| fits(*of))
+            .unwrap_or(ColumnType::Varchar)
     }
 }
 

@@ -50,12 +50,7 @@ fn opened(field: &[u8], quote: u8) -> Option<&[u8]> {
 }
 
 /// Resolves what follows an opening quote. Text after the closing quote stays, unless it is space.
-fn unquoted<'a>(
-    inner: &'a [u8],
-    quote: u8,
-    escape: Escape,
-    scratch: &'a mut Vec<u8>,
-) -> &'a [u8] {
+fn unquoted<'a>(inner: &'a [u8], quote: u8, escape: Escape, scratch: &'a mut Vec<u8>) -> &'a [u8] {
     if let [plain @ .., last] = inner
         && *last == quote
     {
@@ -107,7 +102,7 @@ mod tests {
 
     fn value(field: &str, escape: Escape) -> (String, bool) {
         let dialect = Dialect {
-            delimiter: b',',
+            delimiter: Some(b','),
             quote: Some(b'"'),
             escape,
             newline: Newline::Lf,

@@ -6,7 +6,7 @@ use super::rows::{Read, read};
 
 fn file(name: &str) -> Read {
     let drive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/drive");
-    let text = std::fs::read_to_string(drive.join(name)).unwrap();
+    let text = std::fs::read_to_string(drive.join(name)).expect("the demo drive has it");
     let read = read(&text, &[]);
     assert_eq!(read.warnings(), [""; 0], "{name}");
     read

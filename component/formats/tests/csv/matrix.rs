@@ -155,7 +155,9 @@ fn a_row_longer_than_the_header_loses_its_end_and_is_counted() {
     assert_eq!(read.tally.long_rows, 1);
     assert_eq!(
         read.warnings(),
-        ["1 row has too many fields, the extra were dropped; the first is on line 3 with 3 fields."]
+        [
+            "1 row has too many fields, the extra were dropped; the first is on line 3 with 3 fields."
+        ]
     );
 }
 
@@ -174,7 +176,9 @@ fn a_value_past_the_sample_that_does_not_fit_is_null_and_counted() {
     assert_eq!(read.tally.nulled_cells, 2);
     assert_eq!(
         read.warnings(),
-        ["Column `a`: 2 values do not fit the type and became NULL; the first is on line 4: `six`."]
+        [
+            "Column `a`: 2 values do not fit the type and became NULL; the first is on line 4: `six`."
+        ]
     );
 }
 
@@ -186,12 +190,18 @@ fn strict_mode_fails_at_the_first_thing_that_does_not_fit() {
     };
     assert_eq!(strict("a,b\n1,x\n2,y\n"), None);
     for (text, sentence) in [
-        ("a,b\n1,x\n2,y\nsix,z\n", "Line 4, column `a`: `six` does not fit the type of the column."),
+        (
+            "a,b\n1,x\n2,y\nsix,z\n",
+            "Line 4, column `a`: `six` does not fit the type of the column.",
+        ),
         ("a,b\n1,x\n2\nsix,z\n", "Line 3: the row is short, with 1 field."),
         ("a,b\n1,x\n2,y,z\n", "Line 3: the row is long, with 3 fields."),
         ("a,b\n1,x\n2,\"y\"z\n", "Line 3: text follows a closing quote."),
         ("a,b\n1,x\n2,\"y\n", "Line 3: a quote is not closed."),
-        ("a,b\n1,\"x\n\n\"\nsix,z\n", "Line 5, column `a`: `six` does not fit the type of the column."),
+        (
+            "a,b\n1,\"x\n\n\"\nsix,z\n",
+            "Line 5, column `a`: `six` does not fit the type of the column.",
+        ),
     ] {
         assert_eq!(strict(text).as_deref(), Some(sentence));
     }
@@ -316,6 +326,27 @@ fn one_column_needs_no_delimiter_and_keeps_blank_lines_as_null() {
 }
 
 #[test]
+fn in_text_without_columns_nothing_parts_lines() {
+    let read = read("comment\nFine\nGood, but slow\n\"Quoted, too\"\nBad; really\n", &[]);
+    assert_eq!(read.columns(), ["comment Utf8"]);
+    assert_eq!(read.rows(), ["Fine", "Good, but slow", "Quoted, too", "Bad; really"]);
+    assert_eq!(read.found("delimiter"), "none");
+}
+
+#[test]
+fn a_first_line_for_excel_tells_the_delimiter() {
+    let read = read("sep=|\r\na|b;c\r\n1|2;3\r\n", &[]);
+    assert_eq!(read.columns(), ["a Int64", "b;c Utf8"]);
+    assert_eq!(read.rows(), ["1|2;3"]);
+}
+
+#[test]
+fn values_written_in_other_ways_are_no_names() {
+    let read = read("01.02.2024;1.234,56;a\n02.02.2024;12,00;b\n", &[]);
+    assert_eq!(read.rows(), ["01.02.2024|1.234,56|a", "02.02.2024|12,00|b"]);
+}
+
+#[test]
 fn blank_lines_between_rows_are_no_rows() {
     assert_eq!(read("a,b\n\n1,2\n\r\n3,4\n\n", &[]).rows(), ["1|2", "3|4"]);
 }
@@ -323,7 +354,10 @@ fn blank_lines_between_rows_are_no_rows() {
 #[test]
 fn an_empty_file_is_an_error() {
     for text in ["", "\u{feff}", "\n\n", "\r\n"] {
-        assert!(matches!(try_read(text.as_bytes(), &[]).err(), Some(FormatError::Empty)), "{text:?}");
+        assert!(
+            matches!(try_read(text.as_bytes(), &[]).err(), Some(FormatError::Empty)),
+            "{text:?}"
+        );
     }
 }
 

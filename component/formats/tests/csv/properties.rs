@@ -23,8 +23,9 @@ fn table() -> impl Strategy<Value = Vec<u8>> {
     ];
     let row = proptest::collection::vec(cell, 0..5).prop_map(|cells| cells.join(&b','));
     let end = prop_oneof![6 => Just(&b"\n"[..]), 2 => Just(&b"\r\n"[..]), 1 => Just(&b"\n\n"[..])];
-    proptest::collection::vec((row, end), 0..60)
-        .prop_map(|rows| rows.into_iter().flat_map(|(row, end)| [row, end.to_vec()].concat()).collect())
+    proptest::collection::vec((row, end), 0..60).prop_map(|rows| {
+        rows.into_iter().flat_map(|(row, end)| [row, end.to_vec()].concat()).collect()
+    })
 }
 
 /// All rows and the tally, or the error.
@@ -120,7 +121,7 @@ proptest! {
         let text: String = rows.iter().map(line).collect();
         let header = ["a", "b", "c"].join(&delimiter.to_string());
         let options = CsvOptions {
-            delimiter: Some(delimiter as u8),
+            delimiter: Some(Some(delimiter as u8)),
             quote: Some(Some(b'"')),
             escape: Some(tabular_formats::csv::Escape::Doubled),
             header: tabular_formats::csv::Header::Yes,
@@ -188,12 +189,14 @@ fn a_decoder_at_its_limit_takes_no_more_bytes() {
 fn batches_stay_near_their_bounds() {
     let row = format!("{},1,2.5\n", "x".repeat(90));
     let text = format!("a,b,c\n{}", row.repeat(100_000));
-    let format = CsvFormat::sniff(&text.as_bytes()[..10_000], false, &CsvOptions::default()).unwrap();
+    let format =
+        CsvFormat::sniff(&text.as_bytes()[..10_000], false, &CsvOptions::default()).unwrap();
     let mut decoder = format.decoder(None, None, BatchSize::default());
     let batches = decode(&mut decoder, text.as_bytes(), &[100_000]).unwrap();
     assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 100_000);
     for batch in &batches {
-        let bytes: usize = batch.columns().iter().map(|column| column.get_buffer_memory_size()).sum();
+        let bytes: usize =
+            batch.columns().iter().map(|column| column.get_buffer_memory_size()).sum();
         assert!(batch.num_rows() <= 8192 && bytes < 1 << 20, "{} {bytes}", batch.num_rows());
     }
     assert!(batches.len() <= 16, "{}", batches.len());

@@ -116,7 +116,7 @@ pub(crate) fn decode(
     }
     for buffer in batch.buffers().into_iter().flatten() {
         let end = buffer.offset().checked_add(buffer.length());
-        if buffer.offset() < 0 || buffer.length() < 0 || !end.is_some_and(|end| end <= body_len) {
+        if buffer.offset() < 0 || buffer.length() < 0 || end.is_none_or(|end| end > body_len) {
             return Err(malformed("a buffer lies outside of its body"));
         }
     }

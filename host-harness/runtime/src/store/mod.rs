@@ -15,9 +15,9 @@ use std::sync::Arc;
 pub(crate) use bucket::{Bucket, BucketLimits, Swapped};
 pub(crate) use master_key::{private_dir, require_private};
 pub(crate) use registry::{Commit, Registered};
-use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 pub(crate) use seal::random;
-use seal::{Context, SecretKey};
+use seal::{Context, Sealer, SecretKey};
 use sqlite::Sqlite;
 
 use crate::error::StoreError;
@@ -73,47 +73,55 @@ impl Store {
     }
 }
 
+/// What a state directory knows of its master key: enough to tell whether a key is the one.
+struct Proof {
+    salt: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
 impl Keys {
     fn open(state_dir: &Path, sqlite: &Sqlite) -> Result<Self, StoreError> {
         let path = master_key::path(state_dir);
-        let known = sqlite.read(|connection| Ok(stored_proof(connection)?))?;
+        let known = sqlite.read(Proof::read)?;
         let master = match master_key::read(state_dir)? {
             Some(master) => master,
             None if known.is_some() => return Err(StoreError::MasterKeyMissing { path }),
             None => master_key::create(state_dir)?,
         };
-        let (salt, proof) = match known {
+        let proof = match known {
             Some(known) => known,
-            None => sqlite.transaction(|transaction| {
-                let salt = random::<32>().to_vec();
-                let proof = prover(&master, &salt).seal(&Context::new("proof"), b"");
-                transaction.execute(
-                    "INSERT OR IGNORE INTO installation (one, salt, proof) VALUES (1, ?1, ?2)",
-                    (&salt, &proof),
-                )?;
-                stored_proof(transaction)?.ok_or(StoreError::Damaged)
-            })?,
+            None => sqlite.transaction(|transaction| Proof::write(transaction, &master))?,
         };
-        match prover(&master, &salt).open(&Context::new("proof"), &proof) {
-            Ok(_) => Ok(Self { master, salt }),
+        match proof.sealer(&master).open(&Context::new("proof"), &proof.sealed) {
+            Ok(_) => Ok(Self { master, salt: proof.salt }),
             Err(_) => Err(StoreError::MasterKeyMismatch { path }),
         }
     }
 
-    fn tenant(&self, tenant: &TenantId) -> seal::Sealer {
+    fn tenant(&self, tenant: &TenantId) -> Sealer {
         let purpose = Context::new("tenant-key").part(tenant.as_str().as_bytes());
         self.master.derive(&self.salt, &purpose).sealer()
     }
 }
 
-fn prover(master: &SecretKey, salt: &[u8]) -> seal::Sealer {
-    master.derive(salt, &Context::new("proof-key")).sealer()
-}
+impl Proof {
+    fn read(connection: &Connection) -> Result<Option<Self>, StoreError> {
+        let row = |row: &Row<'_>| Ok(Self { salt: row.get(0)?, sealed: row.get(1)? });
+        Ok(connection.query_row("SELECT salt, proof FROM installation", (), row).optional()?)
+    }
 
-fn stored_proof(
-    connection: &rusqlite::Connection,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, rusqlite::Error> {
-    connection
-        .query_row("SELECT salt, proof FROM installation", (), |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
+    /// Writes a proof unless another process was first; returns the one that stands.
+    fn write(transaction: &Transaction<'_>, master: &SecretKey) -> Result<Self, StoreError> {
+        let mut proof = Self { salt: random::<32>().to_vec(), sealed: Vec::new() };
+        proof.sealed = proof.sealer(master).seal(&Context::new("proof"), b"");
+        transaction.execute(
+            "INSERT OR IGNORE INTO installation (one, salt, proof) VALUES (1, ?1, ?2)",
+            (&proof.salt, &proof.sealed),
+        )?;
+        Self::read(transaction)?.ok_or(StoreError::Damaged)
+    }
+
+    fn sealer(&self, master: &SecretKey) -> Sealer {
+        master.derive(&self.salt, &Context::new("proof-key")).sealer()
+    }
 }
