@@ -26,6 +26,7 @@ mod plain;
 mod prompt;
 mod remote_clock;
 mod script_input;
+mod speak;
 mod sql_command;
 mod style;
 
