@@ -19,6 +19,8 @@ use crate::url::HttpsUrl;
 
 /// Tries of one request, the first included.
 const ATTEMPTS: u32 = 7;
+/// Tries where no answer comes at all: a person may be waiting for the news.
+const UNANSWERED: u32 = 4;
 /// The first wait without a `Retry-After`; doubles with each try.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait without a `Retry-After`.
@@ -122,17 +124,20 @@ impl Sender {
             attempt += 1;
             Counters::add(&self.counters.requests, 1);
             let outcome = self.ports.http.send(self.request(template)).await;
-            let (failure, wait) = match outcome {
+            let (failure, wait, most) = match outcome {
                 Ok(response) if !is_passing(response.status) => return Ok(response),
-                Ok(response) => self.passing(&host, &response, attempt),
+                Ok(response) => {
+                    let (failure, wait) = self.passing(&host, &response, attempt);
+                    (failure, wait, ATTEMPTS)
+                }
                 Err(error) if error.is_transient() => {
-                    (Error::transport(&host, &error), self.backoff(attempt))
+                    (Error::transport(&host, &error), self.backoff(attempt), UNANSWERED)
                 }
                 Err(error) => return Err(Error::transport(&host, &error)),
             };
             let now = self.ports.clock.now();
             let until = now.saturating_add(millis(wait));
-            if attempt >= ATTEMPTS || wait > LONGEST_RETRY_AFTER || deadline.forbids(until) {
+            if attempt >= most || wait > LONGEST_RETRY_AFTER || deadline.forbids(until) {
                 return Err(failure.retry_after(wait));
             }
             Counters::add(&self.counters.retries, 1);

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use datasource_runtime::RuntimeError;
 use datasource_sql::SqlError;
 
+use crate::speak::tell;
+
 /// Why the program stops.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -60,9 +62,9 @@ impl CliError {
         match self {
             Self::BrokenPipe => {}
             Self::Failed { message, hint } | Self::Misused { message, hint } => {
-                eprintln!("error: {message}");
+                tell!("error: {message}");
                 if let Some(hint) = hint {
-                    eprintln!("hint: {hint}");
+                    tell!("hint: {hint}");
                 }
             }
         }

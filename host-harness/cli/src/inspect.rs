@@ -14,6 +14,7 @@ use crate::host::{load, read_component};
 use crate::options::InspectOptions;
 use crate::output::print_table;
 use crate::plain::plain;
+use crate::speak::say;
 use crate::style::{Style, bytes};
 
 /// Shows the component; fails if a host would refuse it.
@@ -21,7 +22,7 @@ pub(crate) async fn run(options: InspectOptions) -> Result<(), CliError> {
     let path = &options.component;
     let inspection = inspect(&read_component(path)?)?;
     let style = Style::of_stdout();
-    print_surface(style, path, &inspection);
+    print_surface(style, path, &inspection)?;
     if let Some(import) = inspection.refused.first() {
         return Err(RuntimeError::ImportRefused { import: import.clone() }.into());
     }
@@ -34,39 +35,40 @@ pub(crate) async fn run(options: InspectOptions) -> Result<(), CliError> {
     print_description(style, connector.description())
 }
 
-fn print_surface(style: Style, path: &Path, inspection: &Inspection) {
-    println!("{}", style.heading("Component"));
-    println!("  file     {}", path.display());
-    println!("  size     {} ({} bytes)", bytes(inspection.size), inspection.size);
-    println!("  sha256   {}", hex(&inspection.sha256));
-    println!("\n{}", style.heading("Imports"));
+fn print_surface(style: Style, path: &Path, inspection: &Inspection) -> Result<(), CliError> {
+    say!("{}", style.heading("Component"))?;
+    say!("  file     {}", path.display())?;
+    say!("  size     {} ({} bytes)", bytes(inspection.size), inspection.size)?;
+    say!("  sha256   {}", hex(&inspection.sha256))?;
+    say!("\n{}", style.heading("Imports"))?;
     for import in &inspection.imports {
         let refused = inspection.refused.contains(import);
         let mark = if refused { style.failure("  refused") } else { String::new() };
-        println!("  {}{mark}", plain(import, None));
+        say!("  {}{mark}", plain(import, None))?;
     }
-    println!("\n{}", style.heading("Exports"));
+    say!("\n{}", style.heading("Exports"))?;
     for export in &inspection.exports {
-        println!("  {}", plain(export, None));
+        say!("  {}", plain(export, None))?;
     }
+    Ok(())
 }
 
 fn print_description(style: Style, description: &Description) -> Result<(), CliError> {
-    println!("\n{}", style.heading("Connector"));
-    println!("  engine   {}", plain(&description.engine, None));
-    println!("  title    {}", plain(&description.title, None));
-    println!("  version  {}", plain(&description.version, None));
-    println!("\n{}", style.heading("Egress profiles"));
+    say!("\n{}", style.heading("Connector"))?;
+    say!("  engine   {}", plain(&description.engine, None))?;
+    say!("  title    {}", plain(&description.title, None))?;
+    say!("  version  {}", plain(&description.version, None))?;
+    say!("\n{}", style.heading("Egress profiles"))?;
     for (index, profile) in description.egress_profiles.iter().enumerate() {
         let default = if index == 0 { " (unless a parameter picks another)" } else { "" };
-        println!("  {}{default}: {}", plain(&profile.name, None), plain(&profile.doc, None));
+        say!("  {}{default}: {}", plain(&profile.name, None), plain(&profile.doc, None))?;
         for rule in &profile.rules {
             let methods = plain(&rule.methods.join(", "), None);
-            println!("    {methods} https://{}", plain(&rule.host, None));
-            println!("      {}", style.dim(&plain(&rule.purpose, None)));
+            say!("    {methods} https://{}", plain(&rule.host, None))?;
+            say!("      {}", style.dim(&plain(&rule.purpose, None)))?;
         }
     }
-    println!("\n{}", style.heading("Parameters"));
+    say!("\n{}", style.heading("Parameters"))?;
     print_table(&parameters(&description.parameters)?)
 }
 

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
+use crate::speak::tell;
+
 /// What a shell reports for a program that was interrupted.
 const INTERRUPTED: i32 = 130;
 
@@ -25,7 +27,7 @@ impl Interrupts {
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
                 if !running.load(Ordering::SeqCst) {
-                    eprintln!();
+                    tell!("");
                     std::process::exit(INTERRUPTED);
                 }
                 pressed.notify_waiters();

@@ -8,6 +8,7 @@ use crate::errors::CliError;
 use crate::interrupt::Interrupts;
 use crate::output::Output;
 use crate::script_input::ScriptInput;
+use crate::speak::{say, tell};
 use crate::sql_command::belongs_to;
 
 const HELP: &str = "\
@@ -22,16 +23,16 @@ Statements end with a semicolon:
 /// Reads statements from a terminal until it is left.
 pub(crate) async fn run(session: &Session, output: Output) -> Result<(), CliError> {
     let interrupts = Interrupts::listen();
-    println!("Statements end with a semicolon; \\? helps, \\q leaves.");
+    say!("Statements end with a semicolon; \\? helps, \\q leaves.")?;
     let mut input = ScriptInput::default();
     let mut line = String::new();
     loop {
-        print!("{}", if input.is_open() { "...> " } else { "sql> " });
+        write!(io::stdout(), "{}", if input.is_open() { "...> " } else { "sql> " })?;
         io::stdout().flush()?;
         line.clear();
         match io::stdin().lock().read_line(&mut line) {
             Ok(0) => {
-                println!();
+                say!("")?;
                 return Ok(());
             }
             Ok(_) => {}
@@ -43,7 +44,7 @@ pub(crate) async fn run(session: &Session, output: Output) -> Result<(), CliErro
             match line.trim() {
                 "\\q" | "quit" | "exit" => return Ok(()),
                 "\\?" | "\\h" | "help" => {
-                    println!("{HELP}");
+                    say!("{HELP}")?;
                     continue;
                 }
                 _ => {}
@@ -80,7 +81,7 @@ async fn one(
             Ok(false)
         }
         None => {
-            eprintln!("The query was cancelled.");
+            tell!("The query was cancelled.");
             Ok(false)
         }
     }

@@ -59,7 +59,7 @@ impl Request {
 pub(crate) fn send(address: &str, method: &str, path: &str, body: &str) -> Value {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: control\r\nconnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -20,6 +20,7 @@ use crate::options::{DemoOptions, Format, HostOptions};
 use crate::output::Output;
 use crate::paths::default_state;
 use crate::prompt;
+use crate::speak::say;
 
 use child::EmulatorProcess;
 use settings::Settings;
@@ -60,10 +61,10 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), CliError> {
     // Whatever happened: no process is left behind.
     emulator.stop().await;
     outcome?;
-    if !options.prompt {
-        print_next_command(&state, options.component.as_deref());
+    if options.prompt {
+        return Ok(());
     }
-    Ok(())
+    print_next_command(&state, options.component.as_deref())
 }
 
 /// What the demo does while its emulator runs.
@@ -87,27 +88,27 @@ async fn show(session: &Session, ready: &ReadyFile) -> Result<(), CliError> {
     let control = Control::new(ready.control);
     let stage = Stage::new(session, control)?;
 
-    stage.heading("Connect an account with the tokens of its sign-in");
+    stage.heading("Connect an account with the tokens of its sign-in")?;
     stage.run(&create_statement(ready)).await?;
-    stage.heading("Read a file");
+    stage.heading("Read a file")?;
     stage.run(FIRST_ROWS).await?;
-    stage.heading("Aggregate over all of its rows");
+    stage.heading("Aggregate over all of its rows")?;
     stage.run(AGGREGATE).await?;
-    stage.heading("Join two files");
+    stage.heading("Join two files")?;
     stage.run(JOIN).await?;
-    stage.heading("List what is on the drive");
+    stage.heading("List what is on the drive")?;
     stage.run(FILES).await?;
 
-    stage.heading("The account's tokens are revoked, and a query fails");
+    stage.heading("The account's tokens are revoked, and a query fails")?;
     control.revoke_tokens().await?;
-    stage.say("(Somebody revoked the sign-in. The next query is expected to fail.)");
+    stage.say("(Somebody revoked the sign-in. The next query is expected to fail.)")?;
     stage.run_expecting(FIRST_ROWS, needs_sign_in, "that somebody has to sign in again").await?;
-    stage.heading("New tokens mend it");
+    stage.heading("New tokens mend it")?;
     let tokens = control.issue_tokens().await?;
     stage.run(&alter_statement(&tokens)).await?;
     stage.run(FIRST_ROWS).await?;
 
-    stage.heading("Disconnect");
+    stage.heading("Disconnect")?;
     stage.run(&format!("DROP DATABASE {DATABASE};")).await
 }
 
@@ -128,7 +129,7 @@ async fn open_prompt(session: &Session, ready: &ReadyFile) -> Result<(), CliErro
     session.execute(&create).await?;
     // Tokens of an earlier run may have been revoked or be used up.
     session.execute(&alter_statement(&ready.tokens)).await?;
-    println!("Connected: {DATABASE}. Try: SELECT name, path FROM {DATABASE}.files LIMIT 10;");
+    say!("Connected: {DATABASE}. Try: SELECT name, path FROM {DATABASE}.files LIMIT 10;")?;
     prompt::run(session, Output::to_stdout(Format::Table)?).await
 }
 
@@ -190,15 +191,15 @@ fn state_directory(named: Option<&Path>) -> Result<PathBuf, CliError> {
     std::path::absolute(&path).map_err(CliError::file("find", &path))
 }
 
-fn print_next_command(state: &Path, component: Option<&Path>) {
+fn print_next_command(state: &Path, component: Option<&Path>) -> Result<(), CliError> {
     let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("datasource-host"));
     let mut command = format!("{} demo --prompt --state {}", quoted(&program), quoted(state));
     if let Some(component) = component {
-        command.push_str(&format!(" --component {}", quoted(component)));
+        // The command has to work from any directory.
+        let component = std::path::absolute(component).unwrap_or_else(|_| component.to_owned());
+        command.push_str(&format!(" --component {}", quoted(&component)));
     }
-    println!(
-        "\nTo look around yourself, start the emulator again and open a prompt:\n\n    {command}"
-    );
+    say!("\nTo look around yourself, start the emulator again and open a prompt:\n\n    {command}")
 }
 
 /// A path as a shell takes it.

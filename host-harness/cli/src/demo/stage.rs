@@ -9,6 +9,7 @@ use crate::emulator::Control;
 use crate::errors::CliError;
 use crate::options::Format;
 use crate::output::Output;
+use crate::speak::say;
 use crate::style::{Style, bytes, counted};
 
 /// Where statements are shown.
@@ -25,12 +26,12 @@ impl<'a> Stage<'a> {
         Ok(Self { session, control, output, style: Style::of_stdout() })
     }
 
-    pub(super) fn heading(&self, text: &str) {
-        println!("\n{}\n", self.style.heading(&format!("== {text}")));
+    pub(super) fn heading(&self, text: &str) -> Result<(), CliError> {
+        say!("\n{}\n", self.style.heading(&format!("== {text}")))
     }
 
-    pub(super) fn say(&self, text: &str) {
-        println!("{}\n", self.style.dim(text));
+    pub(super) fn say(&self, text: &str) -> Result<(), CliError> {
+        say!("{}\n", self.style.dim(text))
     }
 
     /// Shows a statement, its answer and its requests.
@@ -54,9 +55,9 @@ impl<'a> Stage<'a> {
         };
         match outcome {
             Err(error) if expected(&error) => {
-                println!("{}", self.style.failure(&format!("error: {error}")));
+                say!("{}", self.style.failure(&format!("error: {error}")))?;
                 if let Some(hint) = error.hint() {
-                    println!("hint: {hint}");
+                    say!("hint: {hint}")?;
                 }
                 self.end(started).await
             }
@@ -69,7 +70,7 @@ impl<'a> Stage<'a> {
 
     async fn begin(&self, sql: &str) -> Result<Instant, CliError> {
         let shown = self.session.redacted(sql).await;
-        println!("{}\n", self.style.statement(&shown));
+        say!("{}\n", self.style.statement(&shown))?;
         self.control.clear_journal().await?;
         Ok(Instant::now())
     }
@@ -85,7 +86,7 @@ impl<'a> Stage<'a> {
         if !requests.is_empty() {
             text.push_str(&format!(" ({}), {} received", hosts.join(", "), bytes(received)));
         }
-        println!("\n{}\n", self.style.dim(&text));
+        say!("\n{}\n", self.style.dim(&text))?;
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 
 use crate::errors::CliError;
 use crate::options::Format;
+use crate::speak::tell;
 use crate::style::{bytes, counted};
 
 /// Writes the batches of one answer in one format.
@@ -66,7 +67,7 @@ impl Output {
                 if self.format == Format::Table {
                     writeln!(io::stdout(), "{message}")?;
                 } else {
-                    eprintln!("{message}");
+                    tell!("{message}");
                 }
                 Ok(0)
             }
@@ -102,7 +103,7 @@ impl Output {
         writer.finish()?;
         let metrics = stream.scan_metrics();
         if self.summary {
-            eprintln!("{}", summary(rows, started, &metrics));
+            tell!("{}", summary(rows, started, &metrics));
         }
         notes(&metrics);
         Ok(rows)
@@ -125,9 +126,9 @@ fn summary(rows: u64, started: Instant, metrics: &ScanMetrics) -> String {
 fn notes(metrics: &ScanMetrics) {
     if metrics.nulled_cells > 0 {
         let cells = counted(metrics.nulled_cells, "cell");
-        eprintln!("note: {cells} did not fit the column's type and became NULL.");
+        tell!("note: {cells} did not fit the column's type and became NULL.");
     }
     for warning in &metrics.warnings {
-        eprintln!("note: {warning}");
+        tell!("note: {warning}");
     }
 }
