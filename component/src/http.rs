@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use onedrive_core::ports::{
-    Body, Http, LocalFuture, Request, Response, Timeouts, TransportError,
-};
+use onedrive_core::ports::{Body, Http, LocalFuture, Request, Response, Timeouts, TransportError};
 
 use crate::bindings::wasi::http::outgoing_handler::handle;
 use crate::bindings::wasi::http::types::{

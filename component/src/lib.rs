@@ -15,7 +15,6 @@ mod reactor;
 mod state;
 
 /// What `wit-bindgen` makes of the contract and of WASI.
-#[expect(clippy::all, reason = "generated; documented in wit/")]
 mod bindings {
     wit_bindgen::generate!({ path: "../wit", world: "connector", generate_all });
 }

@@ -93,10 +93,7 @@ fn wait_for_any() {
         let pollables: Vec<&Pollable> = waiting.iter().map(|key| &waits[*key].pollable).collect();
         assert!(!pollables.is_empty(), "a future waits for nothing that the host knows");
         let ready = poll(&pollables);
-        ready
-            .into_iter()
-            .filter_map(|index| waits[waiting[index as usize]].waker.take())
-            .collect()
+        ready.into_iter().filter_map(|index| waits[waiting[index as usize]].waker.take()).collect()
     });
     wakers.into_iter().for_each(Waker::wake);
 }

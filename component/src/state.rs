@@ -4,9 +4,7 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use onedrive_core::ports::{
-    Bucket, Clock, LocalFuture, Random, Store, StoreError, TimestampMs,
-};
+use onedrive_core::ports::{Bucket, Clock, LocalFuture, Random, Store, StoreError, TimestampMs};
 
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::bindings::wasi::keyvalue::atomics::{Cas, CasError, swap};
@@ -75,7 +73,8 @@ pub(crate) struct WasiClock;
 impl Clock for WasiClock {
     fn now(&self) -> TimestampMs {
         let now = wall_clock::now();
-        let ms = now.seconds.saturating_mul(1000).saturating_add(u64::from(now.nanoseconds) / 1_000_000);
+        let ms =
+            now.seconds.saturating_mul(1000).saturating_add(u64::from(now.nanoseconds) / 1_000_000);
         TimestampMs::try_from(ms).unwrap_or(TimestampMs::MAX)
     }
 

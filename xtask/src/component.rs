@@ -70,9 +70,8 @@ fn ensure_target() -> Result<(), Failure> {
 }
 
 fn compile() -> Result<(), Failure> {
-    let home = std::env::var("CARGO_HOME").unwrap_or_else(|_| {
-        format!("{}/.cargo", std::env::var("HOME").unwrap_or_default())
-    });
+    let home = std::env::var("CARGO_HOME")
+        .unwrap_or_else(|_| format!("{}/.cargo", std::env::var("HOME").unwrap_or_default()));
     // Remapped paths and a fixed seed make the bytes the same on every machine.
     let flags = format!(
         "-C link-arg=--skip-wit-component -C target-feature=+simd128 \
@@ -84,7 +83,15 @@ fn compile() -> Result<(), Failure> {
         std::env::set_var("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", flags);
         std::env::set_var("CONST_RANDOM_SEED", "onedrive-datasource");
     }
-    cargo(&["build", "--package", "onedrive-datasource", "--target", TARGET, "--profile", "component"])
+    cargo(&[
+        "build",
+        "--package",
+        "onedrive-datasource",
+        "--target",
+        TARGET,
+        "--profile",
+        "component",
+    ])
 }
 
 /// Whether an import is the standard library's own: its C library imports

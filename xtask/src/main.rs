@@ -79,8 +79,7 @@ fn main() -> ExitCode {
 /// What is built natively. Cargo settles the features of dependencies by what
 /// is built together, so demo and tests name the same packages and targets:
 /// otherwise DataFusion would be built twice.
-const NATIVE: [&str; 5] =
-    ["--workspace", "--exclude", "onedrive-datasource", "--exclude", "xtask"];
+const NATIVE: [&str; 5] = ["--workspace", "--exclude", "onedrive-datasource", "--exclude", "xtask"];
 
 /// Component and binaries into `target/dist`.
 fn build() -> Result<(), Failure> {

@@ -53,8 +53,11 @@ impl Connection {
         changes.apply_settings(&mut settings);
         tokens.apply(&mut changes, now)?;
         if settings.tenant_id.is_none() && settings.authority.is_none() {
-            return Err(Error::new(ErrorKind::InvalidParams, "The parameter `tenant_id` is missing.")
-                .hint("Give the directory's id, or `common` for any account."));
+            return Err(Error::new(
+                ErrorKind::InvalidParams,
+                "The parameter `tenant_id` is missing.",
+            )
+            .hint("Give the directory's id, or `common` for any account."));
         }
         let (tokens, identity) = verify(&ports, &settings, tokens).await?;
         let mut key = [0; 32];
@@ -137,8 +140,11 @@ impl Connection {
         let now = self.ports.clock.now();
         self.records.try_update(|record| {
             if record.generation != before.generation {
-                let message = "The connection's parameters were changed by somebody else meanwhile.";
-                return Err(Error::new(ErrorKind::Unavailable, message).hint("Run the statement again."));
+                let message =
+                    "The connection's parameters were changed by somebody else meanwhile.";
+                return Err(
+                    Error::new(ErrorKind::Unavailable, message).hint("Run the statement again.")
+                );
             }
             record.generation += 1;
             record.settings = settings.clone();
@@ -177,7 +183,7 @@ impl Connection {
         own.splice(0..0, options.iter().cloned());
         let kind = match name {
             TableName::Files => Kind::Files(FilesTable::new(Rc::clone(self), &own)?),
-            TableName::File(path) => Kind::Csv(self.open_file(&path, &own).await?),
+            TableName::File(path) => Kind::Csv(Box::new(self.open_file(&path, &own).await?)),
         };
         Ok(Table { kind })
     }
@@ -267,7 +273,9 @@ impl Connection {
     }
 
     fn graph(&self, record: &Record, counters: Rc<Counters>) -> Rc<Graph> {
-        let sender = || Sender::new(Rc::clone(&self.ports), Rc::clone(&counters), pause_key(&record.settings));
+        let sender = || {
+            Sender::new(Rc::clone(&self.ports), Rc::clone(&counters), pause_key(&record.settings))
+        };
         let records = Rc::clone(&self.records);
         let bearer: Rc<dyn BearerSource> = Rc::new(StoredCredential { records, sender: sender() });
         Rc::new(Graph { cloud: record.settings.cloud(), sender: sender(), bearer })
@@ -305,8 +313,7 @@ async fn verify(
     });
     let bearer: Rc<dyn BearerSource> = candidate.clone();
     let graph = Graph { cloud: settings.cloud(), sender: sender(), bearer };
-    let drive: Drive =
-        graph.json(&GraphUrl::my_drive(graph.cloud)?, Deadline::default()).await?;
+    let drive: Drive = graph.json(&GraphUrl::my_drive(graph.cloud)?, Deadline::default()).await?;
     let identity = identity(settings, drive);
     let tokens = candidate.tokens.borrow().clone();
     Ok((tokens, identity))
@@ -405,8 +412,10 @@ fn missing(path: &str, error: Error) -> Error {
     if error.kind != ErrorKind::NotFound || error.message.contains("no OneDrive yet") {
         return error;
     }
-    let mut missing = Error::new(ErrorKind::NotFound, format!("There is no file `{path}` on the drive."))
-        .hint("Names are full paths from the drive's root; SELECT path FROM ….files lists them.");
+    let mut missing =
+        Error::new(ErrorKind::NotFound, format!("There is no file `{path}` on the drive.")).hint(
+            "Names are full paths from the drive's root; SELECT path FROM ….files lists them.",
+        );
     missing.request_id = error.request_id;
     missing
 }

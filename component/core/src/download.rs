@@ -240,7 +240,8 @@ impl Download {
     async fn accept(&mut self, response: Response, end: u64) -> Result<Range> {
         match response.status {
             StatusCode::PARTIAL_CONTENT => {
-                let given = content_range(&response).ok_or_else(|| self.odd("a range that cannot be understood"))?;
+                let given = content_range(&response)
+                    .ok_or_else(|| self.odd("a range that cannot be understood"))?;
                 if given.0 != self.position {
                     return Err(self.odd("another range than was asked for"));
                 }
@@ -299,7 +300,8 @@ impl Download {
         self.prefetch = Prefetch::None;
         Counters::add(&self.graph.sender.counters().retries, 1);
         if self.breaks > BREAKS {
-            let message = format!("The download of `{}` broke off again and again: {why}.", self.file.path);
+            let message =
+                format!("The download of `{}` broke off again and again: {why}.", self.file.path);
             return Err(Error::new(ErrorKind::Unavailable, message).hint("Try again later."));
         }
         Ok(())
@@ -310,7 +312,8 @@ impl Download {
     }
 
     fn odd(&self, what: &str) -> Error {
-        let message = format!("{} answered the download of `{}` with {what}.", self.host(), self.file.path);
+        let message =
+            format!("{} answered the download of `{}` with {what}.", self.host(), self.file.path);
         Error::new(ErrorKind::Unavailable, message)
     }
 

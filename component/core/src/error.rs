@@ -169,15 +169,15 @@ impl Error {
             )
             .actor(Actor::HostOperator)
             .hint("Check the clock, and whether a proxy stands between; its CA can be added."),
-            TransportError::NameNotFound => Self::new(
-                ErrorKind::Unavailable,
-                format!("The name {host} cannot be resolved."),
-            )
-            .actor(Actor::HostOperator)
-            .hint("Check the network and DNS of the machine that the host runs on."),
-            TransportError::Invalid(why) => {
-                Self::new(ErrorKind::Internal, format!("A request to {host} cannot be sent: {why}."))
+            TransportError::NameNotFound => {
+                Self::new(ErrorKind::Unavailable, format!("The name {host} cannot be resolved."))
+                    .actor(Actor::HostOperator)
+                    .hint("Check the network and DNS of the machine that the host runs on.")
             }
+            TransportError::Invalid(why) => Self::new(
+                ErrorKind::Internal,
+                format!("A request to {host} cannot be sent: {why}."),
+            ),
             TransportError::Connection(_) | TransportError::TimedOut => {
                 Self::new(ErrorKind::Unavailable, format!("{host} cannot be reached: {error}."))
                     .hint("Check the network of the machine that the host runs on, and try again.")

@@ -53,9 +53,8 @@ impl TextFilter {
             .collect();
         let texts = texts?;
         let first = || texts.first().cloned();
-        let like = |negated, fold_case| {
-            first().map(|pattern| Test::Like { pattern, negated, fold_case })
-        };
+        let like =
+            |negated, fold_case| first().map(|pattern| Test::Like { pattern, negated, fold_case });
         let test = match predicate.operator {
             Operator::Eq => Test::Eq(first()?),
             Operator::NotEq => Test::NotEq(first()?),

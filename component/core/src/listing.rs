@@ -1,4 +1,4 @@
-//! `list-tables`: system tables, files and folders, page by page.
+//! `list-tables`: files and folders, page by page.
 //!
 //! A page token says how many entries were given. The instance that gave them
 //! goes on where it stopped; another one walks again and skips as many.
@@ -52,9 +52,8 @@ impl Connection {
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         let walk =
             Walk::start(graph, &drive, folder, request.recursive, Deadline::default()).await?;
-        let system = prefix.is_empty() && request.scope != ListScope::Folders;
-        let waiting = if system { self.system_tables().into() } else { VecDeque::new() };
-        let mut listing = Listing { request, walk, walked: false, waiting, given: 0 };
+        let mut listing =
+            Listing { request, walk, walked: false, waiting: VecDeque::new(), given: 0 };
         while listing.given < skip && listing.next().await?.is_some() {}
         Ok(listing)
     }
@@ -85,7 +84,10 @@ fn resume_point(mut request: ListRequest) -> Result<(u64, ListRequest)> {
     let skip = match request.page.take() {
         None => 0,
         Some(page) => page.parse().map_err(|_| {
-            Error::new(ErrorKind::InvalidParams, "The page token is not one that this listing gave.")
+            Error::new(
+                ErrorKind::InvalidParams,
+                "The page token is not one that this listing gave.",
+            )
         })?,
     };
     Ok((skip, request))

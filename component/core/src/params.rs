@@ -144,13 +144,16 @@ impl Settings {
     #[must_use]
     pub(crate) fn refresh_scope(&self) -> String {
         let host = self.cloud().graph_host;
-        let mut scopes: Vec<String> = match self.scopes.as_deref() {
-            None | Some([]) => vec![format!("https://{host}/.default")],
-            Some(given) => given
-                .iter()
-                .map(|s| if s == ".default" { format!("https://{host}/.default") } else { s.clone() })
-                .collect(),
-        };
+        let mut scopes: Vec<String> =
+            match self.scopes.as_deref() {
+                None | Some([]) => vec![format!("https://{host}/.default")],
+                Some(given) => given
+                    .iter()
+                    .map(|s| {
+                        if s == ".default" { format!("https://{host}/.default") } else { s.clone() }
+                    })
+                    .collect(),
+            };
         if !scopes.iter().any(|s| s.eq_ignore_ascii_case("offline_access")) {
             scopes.push("offline_access".to_owned());
         }
@@ -261,9 +264,7 @@ fn unknown(key: &str) -> Error {
     let error = invalid(format!("There is no parameter `{shown}`."));
     let known = PARAMETERS.iter().map(|p| p.name);
     match nearest(key, known.clone()) {
-        Some(near) => {
-            error.hint(format!("Did you mean `{near}`?")).candidates([near.to_owned()])
-        }
+        Some(near) => error.hint(format!("Did you mean `{near}`?")).candidates([near.to_owned()]),
         None => error
             .hint(format!("Known parameters: {}.", known.clone().collect::<Vec<_>>().join(", ")))
             .candidates(known.map(str::to_owned)),
@@ -305,8 +306,9 @@ fn directory(key: &str, value: Value) -> Result<String> {
     if shape && (word || domain || is_guid(&text)) {
         Ok(text)
     } else {
-        Err(invalid(format!("The parameter `{key}` is not a directory."))
-            .hint("Give the directory's GUID, a domain of it, or common, organizations, consumers."))
+        Err(invalid(format!("The parameter `{key}` is not a directory.")).hint(
+            "Give the directory's GUID, a domain of it, or common, organizations, consumers.",
+        ))
     }
 }
 
@@ -377,7 +379,8 @@ fn in_range(ms: f64) -> Option<TimestampMs> {
 }
 
 fn written_time(text: &str) -> Option<TimestampMs> {
-    let with_offset = ["%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%.f%z"];
+    let with_offset =
+        ["%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%.f%z"];
     let without = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
     DateTime::parse_from_rfc3339(text)
         .ok()
@@ -424,14 +427,20 @@ mod tests {
 
     #[test]
     fn a_time_in_milliseconds_or_in_words_is_refused() {
-        assert_eq!(error(r#"{"expires_at": 1}"#).message, "The parameter `expires_at` is not a time.");
+        assert_eq!(
+            error(r#"{"expires_at": 1}"#).message,
+            "The parameter `expires_at` is not a time."
+        );
         assert!(ParamChanges::parse(r#"{"expires_at": "tomorrow"}"#).is_err());
     }
 
     #[test]
     fn a_directory_is_a_guid_a_domain_or_a_known_word() {
         for good in ["common", "contoso.com", "abcdef12-3456-7890-abcd-ef1234567890"] {
-            assert!(ParamChanges::parse(&format!(r#"{{"tenant_id": "{good}"}}"#)).is_ok(), "{good}");
+            assert!(
+                ParamChanges::parse(&format!(r#"{{"tenant_id": "{good}"}}"#)).is_ok(),
+                "{good}"
+            );
         }
         for bad in ["evil/../x", "a b", "tenant", "x?y", "..", "https://x.y"] {
             assert!(ParamChanges::parse(&format!(r#"{{"tenant_id": "{bad}"}}"#)).is_err(), "{bad}");
@@ -440,9 +449,11 @@ mod tests {
 
     #[test]
     fn scopes_come_with_commas_spaces_or_as_an_array() {
-        for given in [r#""Files.Read, offline_access""#, r#""Files.Read offline_access""#,
-            r#"["Files.Read","offline_access"]"#]
-        {
+        for given in [
+            r#""Files.Read, offline_access""#,
+            r#""Files.Read offline_access""#,
+            r#"["Files.Read","offline_access"]"#,
+        ] {
             let mut settings = Settings::default();
             ParamChanges::parse(&format!(r#"{{"scopes": {given}}}"#))
                 .unwrap()

@@ -14,7 +14,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ports::{Bucket, Ports, Request, Response, TimestampMs, Timeouts, TransportError};
+use crate::ports::{Bucket, Ports, Request, Response, Timeouts, TimestampMs, TransportError};
 use crate::url::HttpsUrl;
 
 /// Tries of one request, the first included.
@@ -192,8 +192,7 @@ impl Sender {
         let stored = self.ports.store.get(Bucket::Pause, &self.pause_key).ok().flatten();
         let until = stored.as_deref().and_then(parse_pause).unwrap_or(0);
         let now = self.ports.clock.now();
-        let wait = u64::try_from(until.saturating_sub(now)).unwrap_or(0);
-        let wait = Duration::from_millis(wait).min(LONGEST_RETRY_AFTER);
+        let wait = pause_left(until, now);
         if wait.is_zero() {
             return Ok(());
         }
@@ -238,6 +237,13 @@ impl Sender {
 pub(crate) enum BodyError {
     Cut(TransportError),
     TooLarge,
+}
+
+/// What is left of a pause. None is ever set for longer than the longest
+/// `Retry-After`, so one that seems longer was set before the clock went back.
+fn pause_left(until: TimestampMs, now: TimestampMs) -> Duration {
+    let wait = Duration::from_millis(u64::try_from(until.saturating_sub(now)).unwrap_or(0));
+    if wait > LONGEST_RETRY_AFTER { Duration::ZERO } else { wait }
 }
 
 fn parse_pause(value: &[u8]) -> Option<TimestampMs> {
@@ -291,6 +297,13 @@ mod tests {
         for odd in ["soon", "-1", "NaN", "inf", ""] {
             assert_eq!(parsed(odd), None, "{odd}");
         }
+    }
+
+    #[test]
+    fn a_pause_is_waited_out_unless_the_clock_went_back_since() {
+        assert_eq!(pause_left(5_000, 2_000), Duration::from_secs(3));
+        assert_eq!(pause_left(2_000, 5_000), Duration::ZERO);
+        assert_eq!(pause_left(86_400_000, 0), Duration::ZERO);
     }
 
     #[test]

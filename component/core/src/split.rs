@@ -50,11 +50,8 @@ impl SplitSeal<'_> {
     }
 
     pub(crate) fn open(&self, token: &[u8]) -> Result<Work> {
-        let (json, tag) = token
-            .len()
-            .checked_sub(TAG_LENGTH)
-            .map(|at| token.split_at(at))
-            .ok_or_else(foreign)?;
+        let (json, tag) =
+            token.len().checked_sub(TAG_LENGTH).map(|at| token.split_at(at)).ok_or_else(foreign)?;
         self.mac(json).verify_slice(tag).map_err(|_| foreign())?;
         let content: Content = serde_json::from_slice(json).map_err(|_| foreign())?;
         if content.connection != self.connection {

@@ -18,7 +18,8 @@ pub(crate) enum TableName {
 /// Splits a name into table and options. `/files` means the file.
 pub(crate) fn parse(name: &str) -> Result<(TableName, Vec<(String, String)>)> {
     let (path, query) = name.split_once('?').unwrap_or((name, ""));
-    let options = query.split('&').filter(|pair| !pair.is_empty()).map(option).collect::<Result<_>>()?;
+    let options =
+        query.split('&').filter(|pair| !pair.is_empty()).map(option).collect::<Result<_>>()?;
     if path.eq_ignore_ascii_case("files") {
         return Ok((TableName::Files, options));
     }
@@ -30,7 +31,8 @@ pub(crate) fn parse(name: &str) -> Result<(TableName, Vec<(String, String)>)> {
         )
         .hint("Name one file, and combine several with UNION ALL."));
     }
-    let bad = path.chars().find(|c| matches!(c, '"' | ':' | '<' | '>' | '\\' | '|') || c.is_control());
+    let bad =
+        path.chars().find(|c| matches!(c, '"' | ':' | '<' | '>' | '\\' | '|') || c.is_control());
     if let Some(bad) = bad {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -38,8 +40,11 @@ pub(crate) fn parse(name: &str) -> Result<(TableName, Vec<(String, String)>)> {
         ));
     }
     if path.is_empty() || path.split('/').any(|s| matches!(s, "" | "." | "..")) {
-        return Err(Error::new(ErrorKind::NotFound, format!("`{path}` is not the path of a file."))
-            .hint("Write the full path from the drive's root, such as `reports/q3.csv`."));
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("`{path}` is not the path of a file."),
+        )
+        .hint("Write the full path from the drive's root, such as `reports/q3.csv`."));
     }
     Ok((TableName::File(path.to_owned()), options))
 }

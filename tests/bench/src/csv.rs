@@ -38,7 +38,8 @@ pub(crate) fn run(megabytes: u64, runs: u32) -> Result<(), Failure> {
     write_csv(&drive.join(BIG), megabytes * 1_000_000)?;
     write_csv(&drive.join(SMALL), 10_000)?;
     let emulator = Emulator::start(&drive, &state)?;
-    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let threads =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let database = threads.block_on(connect(&emulator, &folder.path().join("host")))?;
 
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
@@ -77,8 +78,7 @@ async fn connect(emulator: &Emulator, state: &Path) -> Result<Database, Failure>
     for host in emulator.hosts() {
         map = map.with(host, emulator.listen()?)?;
     }
-    let options =
-        RuntimeOptions::new(state.to_owned()).endpoint_map(map).trust_ca(&emulator.ca()?);
+    let options = RuntimeOptions::new(state.to_owned()).endpoint_map(map).trust_ca(&emulator.ca()?);
     let runtime = Runtime::new(options)?;
     let wasm = std::fs::read(dist().join("onedrive-datasource.wasm"))?;
     let connector = runtime.load(&wasm, Approval::none().profile("global")).await?;
@@ -112,7 +112,8 @@ async fn in_component(database: &Database, name: &str) -> Result<Run, Failure> {
 fn natively(emulator: &Emulator) -> Result<Run, Failure> {
     let ports = native::ports(emulator.listen()?, &emulator.ca()?)?;
     let params = emulator.params();
-    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let threads =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let connection = Rc::new(threads.block_on(Connection::connect(ports, &params))?);
     let start = Instant::now();
     threads.block_on(async {
@@ -180,15 +181,29 @@ fn write_csv(path: &Path, bytes: u64) -> Result<(), Failure> {
     let words = ["carefully", "final", "packages", "sleep", "furiously", "regular", "deposits"];
     while written < bytes {
         row += 1;
-        let comment: Vec<&str> =
-            (0..3 + next(4)).map(|_| words[next(7) as usize]).collect();
+        let comment: Vec<&str> = (0..3 + next(4)).map(|_| words[next(7) as usize]).collect();
         let line = format!(
             "{row},{},{},{},{},{}.{:02},0.{:02},0.{:02},{},{},199{}-{:02}-{:02},199{}-{:02}-{:02},\
              199{}-{:02}-{:02},{},{},{}\n",
-            next(200_000), next(10_000), 1 + next(7), 1 + next(50), 900 + next(90_000), next(100),
-            next(11), next(9), ["A", "N", "R"][next(3) as usize], ["F", "O"][next(2) as usize],
-            2 + next(7), 1 + next(12), 1 + next(28), 2 + next(7), 1 + next(12), 1 + next(28),
-            2 + next(7), 1 + next(12), 1 + next(28),
+            next(200_000),
+            next(10_000),
+            1 + next(7),
+            1 + next(50),
+            900 + next(90_000),
+            next(100),
+            next(11),
+            next(9),
+            ["A", "N", "R"][next(3) as usize],
+            ["F", "O"][next(2) as usize],
+            2 + next(7),
+            1 + next(12),
+            1 + next(28),
+            2 + next(7),
+            1 + next(12),
+            1 + next(28),
+            2 + next(7),
+            1 + next(12),
+            1 + next(28),
             ["DELIVER IN PERSON", "COLLECT COD", "NONE", "TAKE BACK RETURN"][next(4) as usize],
             ["AIR", "FOB", "MAIL", "RAIL", "SHIP", "TRUCK", "REG AIR"][next(7) as usize],
             comment.join(" ")

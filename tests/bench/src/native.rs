@@ -83,7 +83,8 @@ impl tower_service::Service<Name> for Fixed {
 impl Http for NativeHttp {
     fn send(&self, request: Request) -> LocalFuture<'_, Result<Response, TransportError>> {
         Box::pin(async move {
-            let broken = |error: &dyn std::fmt::Display| TransportError::Connection(error.to_string());
+            let broken =
+                |error: &dyn std::fmt::Display| TransportError::Connection(error.to_string());
             let uri = format!("https://{}{}", request.url.host(), request.url.path_and_query());
             let mut built = http::Request::builder()
                 .method(request.method)

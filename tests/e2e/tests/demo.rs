@@ -1,5 +1,7 @@
 //! The demo as a user runs it.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
+
 use std::process::Command;
 
 use datasource_e2e::{dist, real_drive};
@@ -19,9 +21,14 @@ fn the_demo_shows_every_step_and_leaves_no_process_behind() {
         let shown = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{shown}");
-        for part in ["CREATE DATABASE one_drive_datasource", "my-folder/my-file.csv", code,
-            "ALTER DATABASE", "DROP DATABASE", "demo --prompt"]
-        {
+        for part in [
+            "CREATE DATABASE one_drive_datasource",
+            "my-folder/my-file.csv",
+            code,
+            "ALTER DATABASE",
+            "DROP DATABASE",
+            "demo --prompt",
+        ] {
             assert!(shown.contains(part), "{profile}: no `{part}` in\n{shown}");
         }
         assert!(!shown.contains("eyJ"), "a token was shown:\n{shown}");

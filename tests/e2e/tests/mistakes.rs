@@ -51,7 +51,8 @@ fn neither_token_is_an_error() {
 fn an_unknown_file_a_folder_and_another_format_are_told_apart() {
     let stage = connected();
     let select = |path: &str| stage.sql(&format!("SELECT * FROM drive.`{path}`"));
-    let _ = select("my-folder/no.csv").fails_saying(&["There is no file `my-folder/no.csv`", "files"]);
+    let _ =
+        select("my-folder/no.csv").fails_saying(&["There is no file `my-folder/no.csv`", "files"]);
     let _ = select("my-folder").fails_saying(&["no extension"]);
     let _ = select("a.docx").fails_saying(&[".docx"]);
     let _ = select("geo/*.csv").fails_saying(&["one file at a time"]);
@@ -92,7 +93,8 @@ fn an_unreachable_server_is_said_to_be_unreachable() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = stage.host_without_emulator("json", &create);
     command.arg("--map").arg(format!("graph.microsoft.com={closed}"));
-    let _ = Answer::of(&command.output().unwrap()).fails_saying(&["graph.microsoft.com", "reached"]);
+    let _ =
+        Answer::of(&command.output().unwrap()).fails_saying(&["graph.microsoft.com", "reached"]);
     assert_eq!(stage.sql("SHOW DATABASES").rows().len(), 0);
 }
 
@@ -168,7 +170,9 @@ fn a_database_that_exists_is_kept_and_one_that_does_not_cannot_be_dropped() {
 #[test]
 fn statements_that_would_write_are_refused() {
     let stage = connected();
-    for statement in ["CREATE TABLE t (a INT)", "COPY (SELECT 1) TO '/tmp/x.csv'", "INSERT INTO t VALUES (1)"] {
+    for statement in
+        ["CREATE TABLE t (a INT)", "COPY (SELECT 1) TO '/tmp/x.csv'", "INSERT INTO t VALUES (1)"]
+    {
         let _ = stage.sql(statement).fails_saying(&[]);
     }
 }

@@ -33,7 +33,10 @@ fn an_aggregate_counts_every_row_and_a_join_joins_two_files() {
     let join = "SELECT a.name, z.county FROM drive.`geo/airports.csv` a \
                 JOIN drive.`geo/zipcodes.csv` z ON a.city = z.city AND a.state = z.state \
                 WHERE a.iata = 'JFK' LIMIT 1";
-    assert_eq!(stage.sql(join).rows(), [json!({"name": "John F Kennedy Intl", "county": "New York"})]);
+    assert_eq!(
+        stage.sql(join).rows(),
+        [json!({"name": "John F Kennedy Intl", "county": "New York"})]
+    );
 }
 
 #[test]

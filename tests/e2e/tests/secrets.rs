@@ -1,5 +1,7 @@
 //! No token and no secret appears in any output or in any unsealed file.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +31,10 @@ fn no_secret_appears_in_outputs_or_state_files() {
     run(stage.sql("SHOW DATABASES"));
     run(stage.sql("EXPLAIN SELECT * FROM drive.`geo/airports.csv`"));
     run(stage.sql("EXPLAIN SELECT path, content FROM drive.files"));
-    run(stage.sql(&format!("CREATE DATABASE d WITH engine = 'one_drive', parameters = {}, oops", json!(stage.params()))));
+    run(stage.sql(&format!(
+        "CREATE DATABASE d WITH engine = 'one_drive', parameters = {}, oops",
+        json!(stage.params())
+    )));
     stage.post("/tokens/revoke", &json!({}));
     run(stage.sql("SELECT * FROM drive.`geo/airports.csv` LIMIT 1"));
     run(stage.alter("drive", &json!({"access_token": fresh["access_token"], "x": 1})));

@@ -42,9 +42,14 @@ fn inspect_shows_imports_parameters_and_hosts() {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
-    for part in ["one_drive", "wasi:http/outgoing-handler@0.2.6", "graph.microsoft.com",
-        "refresh_token", "*.sharepoint.com", "platform:datasource/datasource@0.1.0"]
-    {
+    for part in [
+        "one_drive",
+        "wasi:http/outgoing-handler@0.2.6",
+        "graph.microsoft.com",
+        "refresh_token",
+        "*.sharepoint.com",
+        "platform:datasource/datasource@0.1.0",
+    ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
 }

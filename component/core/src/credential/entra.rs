@@ -59,9 +59,10 @@ pub(super) async fn refresh(
     let template = request(settings, client_id, refresh_token)?;
     let host = settings.cloud().login_host;
     let mut response = sender.send(&template, deadline).await?;
-    let body = sender.read_body(&mut response, ANSWER_LIMIT).await.map_err(|_| {
-        Error::new(ErrorKind::Unavailable, format!("{host} broke off its answer."))
-    })?;
+    let body = sender
+        .read_body(&mut response, ANSWER_LIMIT)
+        .await
+        .map_err(|_| Error::new(ErrorKind::Unavailable, format!("{host} broke off its answer.")))?;
     if response.status == StatusCode::OK { success(&body, host) } else { Err(refused(&body, host)) }
 }
 
@@ -133,9 +134,13 @@ struct Failure {
 /// number refines the words.
 fn refused(body: &[u8], host: &str) -> Error {
     let Ok(failure) = serde_json::from_slice::<Failure>(body) else {
-        return Error::new(ErrorKind::Unavailable, format!("{host} gave an answer that is no JSON."));
+        return Error::new(
+            ErrorKind::Unavailable,
+            format!("{host} gave an answer that is no JSON."),
+        );
     };
-    let code = failure.error_codes.first().copied().or_else(|| number_in(&failure.error_description));
+    let code =
+        failure.error_codes.first().copied().or_else(|| number_in(&failure.error_description));
     let shown = code.map_or_else(|| failure.error.clone(), |code| format!("AADSTS{code}"));
     let mut error = match failure.error.as_str() {
         "temporarily_unavailable" | "server_error" => Error::new(
@@ -148,7 +153,10 @@ fn refused(body: &[u8], host: &str) -> Error {
         }
         _ => Error::new(
             ErrorKind::InvalidParams,
-            format!("Microsoft's sign-in service refused the request ({shown}: {}).", failure.error),
+            format!(
+                "Microsoft's sign-in service refused the request ({shown}: {}).",
+                failure.error
+            ),
         )
         .hint(request_hint(code)),
     };
@@ -184,9 +192,12 @@ fn application(shown: &str, code: Option<u64>) -> Error {
         ),
         _ => ("the application was refused", "Check `client_id` and `client_secret`."),
     };
-    Error::new(ErrorKind::AuthRequired, format!("OneDrive refused the application ({shown}, {what})."))
-        .actor(Actor::Caller)
-        .hint(hint)
+    Error::new(
+        ErrorKind::AuthRequired,
+        format!("OneDrive refused the application ({shown}, {what})."),
+    )
+    .actor(Actor::Caller)
+    .hint(hint)
 }
 
 /// The person's grant is at fault.
@@ -223,7 +234,9 @@ fn grant(shown: &str, code: Option<u64>, suberror: Option<&str>) -> Error {
 fn request_hint(code: Option<u64>) -> &'static str {
     match code {
         Some(90_002 | 900_023 | 900_021) => "Check `tenant_id`: no such directory is known.",
-        Some(50_194) => "The application belongs to one directory: give its `tenant_id` instead of common.",
+        Some(50_194) => {
+            "The application belongs to one directory: give its `tenant_id` instead of common."
+        }
         Some(70_011 | 28_002 | 28_003) => "Check `scopes`: they are not valid together.",
         _ => "Check the connection's parameters.",
     }

@@ -49,12 +49,8 @@ impl Lease {
     pub(super) fn release(self) {
         let free = encode(&Held { holder: String::new(), until: 0 });
         // A failure only means that others wait until the lease has run out.
-        let _ = self.ports.store.compare_and_swap(
-            Bucket::Connection,
-            KEY,
-            Some(&self.bytes),
-            &free,
-        );
+        let _ =
+            self.ports.store.compare_and_swap(Bucket::Connection, KEY, Some(&self.bytes), &free);
     }
 }
 

@@ -110,7 +110,9 @@ impl Tokens {
 
     fn freshness(&self, now: TimestampMs) -> Freshness {
         match (&self.access, self.expires_at) {
-            (Some(token), Some(end)) if now < end - REFRESH_WINDOW_MS => Freshness::Fresh(token.clone()),
+            (Some(token), Some(end)) if now < end - REFRESH_WINDOW_MS => {
+                Freshness::Fresh(token.clone())
+            }
             (Some(token), Some(end)) if now < end => Freshness::Ending(token.clone()),
             _ => Freshness::Over,
         }
@@ -265,7 +267,9 @@ impl BearerSource for StoredCredential {
                 let now = self.sender.ports().clock.now();
                 match record.tokens.freshness(now) {
                     Freshness::Fresh(token) => return Ok(token),
-                    Freshness::Ending(token) if record.tokens.refresh.is_none() => return Ok(token),
+                    Freshness::Ending(token) if record.tokens.refresh.is_none() => {
+                        return Ok(token);
+                    }
                     // The old one still works, so neither a busy lease nor a
                     // failure stops anybody yet.
                     Freshness::Ending(token) => {

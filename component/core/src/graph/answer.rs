@@ -75,19 +75,26 @@ impl GraphFailure {
     fn kind(&self) -> Error {
         let said = self.said();
         match self.status.as_u16() {
-            401 => Error::new(ErrorKind::AuthRequired, format!("OneDrive refused the access token{said}."))
-                .hint(
-                    "Sign in again and run ALTER DATABASE … SET PARAMETERS = {\"access_token\": \
+            401 => Error::new(
+                ErrorKind::AuthRequired,
+                format!("OneDrive refused the access token{said}."),
+            )
+            .hint(
+                "Sign in again and run ALTER DATABASE … SET PARAMETERS = {\"access_token\": \
                      \"…\", \"refresh_token\": \"…\"}.",
-                ),
-            403 if self.has_code("malwareDetected") => {
-                Error::new(ErrorKind::PermissionDenied, "OneDrive refuses the download: the file is flagged as malware.")
-            }
-            403 => Error::new(ErrorKind::PermissionDenied, format!("OneDrive does not allow this{said}."))
-                .hint(
-                    "The application needs Files.Read, granted by the account's owner or by an \
+            ),
+            403 if self.has_code("malwareDetected") => Error::new(
+                ErrorKind::PermissionDenied,
+                "OneDrive refuses the download: the file is flagged as malware.",
+            ),
+            403 => Error::new(
+                ErrorKind::PermissionDenied,
+                format!("OneDrive does not allow this{said}."),
+            )
+            .hint(
+                "The application needs Files.Read, granted by the account's owner or by an \
                      administrator of the directory.",
-                ),
+            ),
             404 if self.message.contains("mysite") => {
                 Error::new(ErrorKind::NotFound, "The account has no OneDrive yet.")
                     .actor(Actor::AccountOwner)
@@ -95,7 +102,9 @@ impl GraphFailure {
             }
             404 => Error::new(ErrorKind::NotFound, "OneDrive does not know the item."),
             423 => Error::new(ErrorKind::Unavailable, format!("The item is locked{said}.")),
-            501 => Error::new(ErrorKind::Unsupported, format!("OneDrive does not offer this{said}.")),
+            501 => {
+                Error::new(ErrorKind::Unsupported, format!("OneDrive does not offer this{said}."))
+            }
             status => Error::new(
                 ErrorKind::Unavailable,
                 format!("Microsoft Graph answered {status} to a request that should work{said}."),
@@ -167,7 +176,8 @@ mod tests {
     #[test]
     fn the_innermost_code_is_a_detail_in_either_spelling() {
         for inner in ["innerError", "innererror"] {
-            let body = format!(r#"{{"error":{{"code":"a","message":"","{inner}":{{"code":"b"}}}}}}"#);
+            let body =
+                format!(r#"{{"error":{{"code":"a","message":"","{inner}":{{"code":"b"}}}}}}"#);
             assert_eq!(failure(400, &body).details, [("code".to_owned(), "b".to_owned())]);
         }
     }

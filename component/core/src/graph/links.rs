@@ -87,7 +87,10 @@ impl PreauthenticatedUrl {
             Ok(url) if cloud.is_download_host(url.host()) => Ok(Self(url)),
             Ok(url) => Err(Error::new(
                 ErrorKind::EgressDenied,
-                format!("OneDrive sent a download link to {}, which is no known download host.", url.host()),
+                format!(
+                    "OneDrive sent a download link to {}, which is no known download host.",
+                    url.host()
+                ),
             )
             .hint("If that host is Microsoft's, the connector's egress profile has to learn it.")),
             Err(error) => Err(Error::new(

@@ -41,12 +41,8 @@ impl CsvTable {
         let schema = projected(&self.schema(), projection.as_deref())?;
         // The format takes no filters, so a limit only holds without them.
         let limit = scan.limit.filter(|_| scan.filters.is_empty());
-        let work = Work::Csv {
-            file: self.file.clone(),
-            format: self.format.clone(),
-            projection,
-            limit,
-        };
+        let work =
+            Work::Csv { file: self.file.clone(), format: self.format.clone(), projection, limit };
         let split = Split {
             token: self.connection.seal(work)?,
             rows: None,
@@ -94,7 +90,17 @@ impl CsvReader {
         let pieces = Pieces::new(&decoder.schema())?;
         let clock = Rc::clone(connection.ports());
         let chunk = Bytes::new();
-        Ok(Self { download, counters, decoder, pieces, chunk, path, deadline, clock, at_end: false })
+        Ok(Self {
+            download,
+            counters,
+            decoder,
+            pieces,
+            chunk,
+            path,
+            deadline,
+            clock,
+            at_end: false,
+        })
     }
 
     pub(crate) async fn next(&mut self) -> Result<Option<Piece>> {

@@ -121,12 +121,16 @@ impl FilesTable {
 }
 
 fn wrong(option: &str, expected: &str) -> Error {
-    Error::new(ErrorKind::InvalidParams, format!("The read option `{option}` has to be {expected}."))
+    Error::new(
+        ErrorKind::InvalidParams,
+        format!("The read option `{option}` has to be {expected}."),
+    )
 }
 
 fn unknown(option: &str) -> Error {
     let shown: String = option.chars().take(60).collect();
-    let error = Error::new(ErrorKind::InvalidParams, format!("`files` has no read option `{shown}`."));
+    let error =
+        Error::new(ErrorKind::InvalidParams, format!("`files` has no read option `{shown}`."));
     match nearest(option, OPTIONS.iter().map(|(name, ..)| *name)) {
         Some(near) => error.hint(format!("Did you mean `{near}`?")).candidates([near.to_owned()]),
         None => error.hint("Its read options are `content` and `max_content_bytes`."),
@@ -333,7 +337,8 @@ async fn fetch(
 ) -> Result<Row> {
     let size = entry.item.size().unwrap_or(0);
     if entry.item.is_malware() {
-        row.warning = Some(format!("`{}` is flagged as malware; its content was not fetched.", row.path));
+        row.warning =
+            Some(format!("`{}` is flagged as malware; its content was not fetched.", row.path));
         return Ok(row);
     }
     if size > limit {

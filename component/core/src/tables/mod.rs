@@ -15,7 +15,7 @@ pub struct Table {
 }
 
 pub(crate) enum Kind {
-    Csv(csv::CsvTable),
+    Csv(Box<csv::CsvTable>),
     Files(files::FilesTable),
 }
 
