@@ -50,7 +50,9 @@ fn no_secret_appears_in_outputs_or_state_files() {
     for secret in &texts {
         assert!(!seen.contains(secret), "a secret was printed");
     }
-    for file in files_below(&stage.state()) {
+    // The ready file alone may hold them.
+    let folder = stage.state().parent().unwrap().to_owned();
+    for file in files_below(&folder).into_iter().filter(|file| *file != stage.ready_file()) {
         let bytes = fs::read(&file).unwrap();
         for secret in &texts {
             let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());

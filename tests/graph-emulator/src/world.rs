@@ -78,7 +78,8 @@ impl World {
                 tokens: Vec::new(),
             },
         };
-        let Saved { clock_offset_ms, identity, tokens } = saved;
+        let Saved { clock_offset_ms, mut identity, tokens } = saved;
+        identity.directory.application.derive_secret(&identity.link_key);
         let records: Vec<Record> = state.json(ITEMS_FILE)?.unwrap_or_default();
         let drive_error = |source| StartError::Drive { path: folder.to_owned(), source };
         let folder = folder.canonicalize().map_err(drive_error)?;

@@ -1,12 +1,12 @@
 //! Who exists: the directory, its one account, and the application that is registered in it.
 
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use super::Scopes;
 use super::errors::Refusal;
 use crate::guid::Guid;
 use crate::profile::Profile;
-use crate::random;
 
 /// The directory that all personal accounts share. (7.1)
 const CONSUMERS: Guid = Guid::from_u128(0x9188_040d_6c67_4c5b_b112_36a3_04b6_6dad);
@@ -43,6 +43,8 @@ pub(crate) struct Account {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Application {
     pub(crate) client_id: Guid,
+    /// Derived from a key of the state at every start, so that no file holds it.
+    #[serde(skip)]
     pub(crate) client_secret: String,
     pub(crate) display_name: String,
     /// What the account has consented to.
@@ -87,7 +89,7 @@ impl Directory {
             },
             application: Application {
                 client_id: Guid::random(),
-                client_secret: random::text(40, SECRET_ALPHABET),
+                client_secret: String::new(),
                 display_name: "Drive reader".to_owned(),
                 consented: Scopes::of(&[
                     "Files.Read",
@@ -119,6 +121,17 @@ impl Directory {
                 Err(_) => Err(Refusal::TenantMalformed(name)),
             },
         }
+    }
+}
+
+impl Application {
+    /// Fills in the secret that a key stands for.
+    pub(crate) fn derive_secret(&mut self, key: &[u8; 32]) {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+        let halves = [b"client secret 1", b"client secret 2"].map(|name| hmac::sign(&key, name));
+        let bytes = halves.iter().flat_map(|half| half.as_ref()).take(40);
+        let letter = |byte: &u8| SECRET_ALPHABET[usize::from(*byte) % SECRET_ALPHABET.len()];
+        self.client_secret = bytes.map(|byte| char::from(letter(byte))).collect();
     }
 }
 
