@@ -163,9 +163,6 @@ fn transport_error(code: ErrorCode) -> TransportError {
         | ErrorCode::HttpRequestHeaderSize(_)
         | ErrorCode::HttpRequestHeaderSectionSize(_)
         | ErrorCode::HttpRequestBodySize(_) => invalid("the host refused its form"),
-        ErrorCode::InternalError(Some(why)) => {
-            TransportError::Connection(why.chars().take(200).collect())
-        }
         _ => broke("the connection failed"),
     }
 }

@@ -132,7 +132,14 @@ impl Connection {
         let mut changes = ParamChanges::parse(changes)?;
         let (mut settings, mut tokens) = (before.settings.clone(), before.tokens.clone());
         changes.apply_settings(&mut settings);
+        let old_access = tokens.access.clone();
         tokens.apply(&mut changes, self.ports.clock.now())?;
+        if settings.signs_in_differently(&before.settings)
+            && tokens.access == old_access
+            && tokens.refresh.is_some()
+        {
+            tokens.forget_access();
+        }
         let given = tokens.clone();
         let (tokens, identity) = verify(&self.ports, &settings, tokens).await?;
         same_person(&before.identity, &identity)?;
@@ -152,7 +159,11 @@ impl Connection {
                 // Somebody may have refreshed meanwhile: those tokens are newer.
                 record.tokens.refused = None;
             } else {
+                let newest = record.tokens.refresh.take();
                 record.tokens = tokens.clone();
+                if tokens.refresh == before.tokens.refresh {
+                    record.tokens.refresh = newest;
+                }
             }
             record.updated_at = now;
             Ok(())
@@ -212,6 +223,7 @@ impl Connection {
             c_tag: item.c_tag.clone(),
             size: item.size().unwrap_or(UNKNOWN_SIZE),
             e_tag: None,
+            measured: false,
         };
         let (format, head) = sniff(&graph, file, link, &options).await?;
         let file = head.file.clone();

@@ -43,6 +43,9 @@ pub(crate) struct FileRef {
     pub(crate) size: u64,
     /// Of the bytes, as the download host gave it.
     pub(crate) e_tag: Option<String>,
+    /// Whether a transfer has told the size.
+    #[serde(default)]
+    pub(crate) measured: bool,
 }
 
 /// The beginning of a file, kept from sniffing for the first split.
@@ -136,6 +139,9 @@ impl Download {
             return Ok(Some(head));
         }
         loop {
+            if self.deadline.0.is_some() {
+                self.deadline.check(self.graph.sender.ports().clock.now())?;
+            }
             if self.position >= self.file.size {
                 return Ok(None);
             }
@@ -148,7 +154,8 @@ impl Download {
                 Ok(Some(chunk)) => {
                     Counters::add(&self.graph.sender.counters().bytes, chunk.len() as u64);
                     let chunk = unskipped(&mut range.skip, chunk);
-                    let wanted = usize::try_from(range.end - self.position).unwrap_or(usize::MAX);
+                    let left = range.end.saturating_sub(self.position);
+                    let wanted = usize::try_from(left).unwrap_or(usize::MAX);
                     let chunk = chunk.slice(..chunk.len().min(wanted));
                     self.position += chunk.len() as u64;
                     if self.position < range.end {
@@ -247,7 +254,7 @@ impl Download {
                 }
                 self.check_unchanged(&response, given.2).await?;
                 self.next_length = (self.next_length * 2).min(LONGEST_RANGE);
-                Ok(Range { response, skip: 0, end: end.min(given.1 + 1) })
+                Ok(Range { response, skip: 0, end: end.min(given.1.saturating_add(1)) })
             }
             StatusCode::OK => {
                 // The server may ignore the range and send everything.
@@ -270,9 +277,10 @@ impl Download {
     /// since an ETag also moves on a rename.
     async fn check_unchanged(&mut self, response: &Response, total: Option<u64>) -> Result<()> {
         let e_tag = response.headers.get(ETAG).and_then(|t| t.to_str().ok()).map(str::to_owned);
+        let first = !std::mem::replace(&mut self.file.measured, true);
         match (&self.file.e_tag, &e_tag) {
-            (None, _) => {
-                // The first transfer: its size is the true one.
+            _ if first => {
+                // What is delivered may differ from the metadata, and counts.
                 self.file.size = total.unwrap_or(self.file.size);
                 self.file.e_tag = e_tag;
                 Ok(())

@@ -9,6 +9,7 @@ use crate::connection::{Connection, is_readable_name};
 use crate::contract::{ListRequest, ListScope, TableInfo, TableKind, TablePage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sender::Deadline;
+use crate::table_name::check_path;
 use crate::walk::{Entry, Walk};
 
 const LARGEST_PAGE: u32 = 1000;
@@ -50,6 +51,9 @@ impl Connection {
         let (graph, drive) = self.listing_client()?;
         let prefix = request.prefix.as_deref().unwrap_or_default();
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !folder.is_empty() {
+            check_path(folder)?;
+        }
         let walk =
             Walk::start(graph, &drive, folder, request.recursive, Deadline::default()).await?;
         let mut listing =
@@ -81,6 +85,7 @@ impl Listing {
 }
 
 fn resume_point(mut request: ListRequest) -> Result<(u64, ListRequest)> {
+    request.prefix = request.prefix.map(|prefix| prefix.trim_start_matches('/').to_owned());
     let skip = match request.page.take() {
         None => 0,
         Some(page) => page.parse().map_err(|_| {

@@ -133,6 +133,12 @@ impl Settings {
         self.tenant_id.as_deref().or(self.authority.as_deref()).unwrap_or("common")
     }
 
+    /// Whether a refresh would go elsewhere or show another application.
+    pub(crate) fn signs_in_differently(&self, before: &Self) -> bool {
+        (self.directory(), self.cloud(), &self.client_id, &self.client_secret)
+            != (before.directory(), before.cloud(), &before.client_id, &before.client_secret)
+    }
+
     /// The cloud.
     #[must_use]
     pub(crate) fn cloud(&self) -> &'static Cloud {

@@ -31,6 +31,13 @@ pub(crate) fn parse(name: &str) -> Result<(TableName, Vec<(String, String)>)> {
         )
         .hint("Name one file, and combine several with UNION ALL."));
     }
+    check_path(path)?;
+    Ok((TableName::File(path.to_owned()), options))
+}
+
+/// Refuses what no path from the root can be; such a path must not get into a
+/// URL either.
+pub(crate) fn check_path(path: &str) -> Result<()> {
     let bad =
         path.chars().find(|c| matches!(c, '"' | ':' | '<' | '>' | '\\' | '|') || c.is_control());
     if let Some(bad) = bad {
@@ -46,7 +53,7 @@ pub(crate) fn parse(name: &str) -> Result<(TableName, Vec<(String, String)>)> {
         )
         .hint("Write the full path from the drive's root, such as `reports/q3.csv`."));
     }
-    Ok((TableName::File(path.to_owned()), options))
+    Ok(())
 }
 
 fn option(pair: &str) -> Result<(String, String)> {

@@ -30,6 +30,8 @@ pub(crate) struct Entry {
 struct Folder {
     path: String,
     id: Option<String>,
+    /// Where the walk began: that it is missing is an error.
+    start: bool,
     /// Hashes of the next links followed, since loops have been seen.
     seen: HashSet<u64>,
 }
@@ -62,7 +64,7 @@ impl Walk {
             let item: DriveItem = graph.json(&url, deadline).await?;
             Some(item.id)
         };
-        let root = Folder { path: folder.to_owned(), id, seen: HashSet::new() };
+        let root = Folder { path: folder.to_owned(), id, start: true, seen: HashSet::new() };
         Ok(Self {
             graph,
             drive: drive.to_owned(),
@@ -84,7 +86,13 @@ impl Walk {
         let Some((folder, children)) = self.in_flight.next().await else {
             return Ok(None);
         };
-        self.take_in(folder, children?).map(Some)
+        match children {
+            // Deleted between its parent's page and its own.
+            Err(error) if error.kind == ErrorKind::NotFound && !folder.start => {
+                Ok(Some(Vec::new()))
+            }
+            children => self.take_in(folder, children?).map(Some),
+        }
     }
 
     fn page(&self, folder: Folder, url: GraphUrl) -> PageFuture {
@@ -107,6 +115,7 @@ impl Walk {
             self.waiting.extend(folders.map(|entry| Folder {
                 path: entry.path.clone(),
                 id: Some(entry.item.id.clone()),
+                start: false,
                 seen: HashSet::new(),
             }));
         }

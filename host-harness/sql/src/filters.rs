@@ -192,7 +192,14 @@ pub(crate) fn bound(literal: &Literal, data_type: &DataType) -> Option<ScalarVal
         Literal::Binary(v) => ScalarValue::Binary(Some(v.clone())),
         Literal::Date32(v) => ScalarValue::Date32(Some(*v)),
         Literal::Time64Us(v) => ScalarValue::Time64Microsecond(Some(*v)),
-        Literal::TimestampUs(v) => ScalarValue::TimestampMicrosecond(Some(*v), None),
+        Literal::TimestampUs(v) => {
+            // The contract's time is UTC; without a zone it would be read as local time.
+            let zone = match data_type {
+                DataType::Timestamp(_, zone) => zone.clone(),
+                _ => None,
+            };
+            ScalarValue::TimestampMicrosecond(Some(*v), zone)
+        }
     };
     value.cast_to(data_type).ok().filter(|value| !value.is_null())
 }

@@ -5,22 +5,30 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, Statement, Visit, Visitor,
+    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, Statement, TableFactor,
+    Visit, Visitor,
 };
 
-/// The columns that a statement names outside wildcards, folded to lower case.
-pub(crate) fn named_columns(statement: &Statement) -> HashSet<String> {
+/// The columns that a statement names outside wildcards.
+pub(crate) fn named_columns(statement: &Statement) -> NamedColumns {
     let mut named = NamedColumns::default();
     let _: ControlFlow<()> = statement.visit(&mut named);
-    named.columns
+    named
 }
 
+/// Names folded to lower case; with columns renamed by position, all.
 #[derive(Default)]
-struct NamedColumns {
+pub(crate) struct NamedColumns {
     columns: HashSet<String>,
+    renamed: bool,
 }
 
 impl NamedColumns {
+    /// Whether a column, folded to lower case, is or may be named.
+    pub(crate) fn has(&self, column: &str) -> bool {
+        self.renamed || self.columns.contains(column)
+    }
+
     fn add(&mut self, ident: &Ident) {
         self.columns.insert(ident.value.to_lowercase());
     }
@@ -49,12 +57,17 @@ impl Visitor for NamedColumns {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         // `WITH a (content) AS …` renames a column: what is named later may be any column.
-        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            if !cte.alias.columns.is_empty() {
-                for column in &cte.alias.columns {
-                    self.add(&column.name);
-                }
-            }
+        let mut ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.renamed |= ctes.any(|cte| !cte.alias.columns.is_empty());
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        // So does `files AS f (a, b)`.
+        if let TableFactor::Table { alias: Some(alias), .. }
+        | TableFactor::Derived { alias: Some(alias), .. } = factor
+        {
+            self.renamed |= !alias.columns.is_empty();
         }
         ControlFlow::Continue(())
     }
@@ -133,8 +146,10 @@ mod tests {
             "SELECT *, content FROM d.files",
             "WITH f AS (SELECT * FROM d.files) SELECT content FROM f",
             "SELECT * FROM d.files a JOIN d.files b USING (content)",
+            "WITH f (a, b, c, d) AS (SELECT * FROM d.files) SELECT d FROM f",
+            "SELECT d FROM d.files AS f (a, b, c, d)",
         ] {
-            assert!(named_columns(&parse(sql)).contains("content"), "{sql}");
+            assert!(named_columns(&parse(sql)).has("content"), "{sql}");
         }
     }
 
@@ -147,7 +162,7 @@ mod tests {
             "SELECT * EXCEPT (content) FROM d.files",
             "SELECT path AS content FROM d.files",
         ] {
-            assert!(!named_columns(&parse(sql)).contains("content"), "{sql}");
+            assert!(!named_columns(&parse(sql)).has("content"), "{sql}");
         }
     }
 

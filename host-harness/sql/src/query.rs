@@ -123,7 +123,7 @@ impl Queries<'_> {
         let opening = wanted.into_iter().map(|(database, name)| {
             let (found, named) = (databases[&folded(&database)].clone(), &named);
             async move {
-                let table = open(&found, &name, |column| named.contains(&folded(column))).await?;
+                let table = open(&found, &name, |column| named.has(&folded(column))).await?;
                 let table = Arc::new(DatasourceTable::new(found.name(), table, Arc::clone(log)));
                 Ok::<_, SqlError>((folded(&database), name, table))
             }
@@ -208,6 +208,8 @@ pub(crate) async fn open(
         return Ok(table);
     }
     let options: Vec<_> = options.into_iter().collect();
+    // Its instance is given back before another is asked for.
+    drop(table);
     Ok(database.read_table(name, &options).await?)
 }
 

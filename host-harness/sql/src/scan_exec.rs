@@ -122,8 +122,10 @@ impl DisplayAs for ScanExec {
         write!(f, "table={}", self.pushed.label)?;
         write!(f, "{separator}columns=[{}]", names.join(", "))?;
         write!(f, "{separator}splits={}", self.plan.splits.len())?;
-        let bytes: Option<u64> =
-            self.plan.splits.iter().map(|split| split.bytes.map(|count| count.value)).sum();
+        let bytes =
+            self.plan.splits.iter().try_fold(0_u64, |sum, split| {
+                split.bytes.map(|count| sum.saturating_add(count.value))
+            });
         if let Some(bytes) = bytes {
             write!(f, "{separator}bytes={bytes}")?;
         }

@@ -17,12 +17,16 @@ impl ScanLog {
     /// Adds what a reader did between two looks at its metrics.
     pub(crate) fn add(&self, before: &ScanMetrics, now: &ScanMetrics) {
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        totals.requests += now.requests.saturating_sub(before.requests);
-        totals.bytes += now.bytes.saturating_sub(before.bytes);
-        totals.retries += now.retries.saturating_sub(before.retries);
-        totals.throttled += now.throttled.saturating_sub(before.throttled);
-        totals.rows += now.rows.saturating_sub(before.rows);
-        totals.nulled_cells += now.nulled_cells.saturating_sub(before.nulled_cells);
+        // A connector's numbers are its own: they may be anything.
+        let add = |sum: &mut u64, before: u64, now: u64| {
+            *sum = sum.saturating_add(now.saturating_sub(before));
+        };
+        add(&mut totals.requests, before.requests, now.requests);
+        add(&mut totals.bytes, before.bytes, now.bytes);
+        add(&mut totals.retries, before.retries, now.retries);
+        add(&mut totals.throttled, before.throttled, now.throttled);
+        add(&mut totals.rows, before.rows, now.rows);
+        add(&mut totals.nulled_cells, before.nulled_cells, now.nulled_cells);
         for warning in now.warnings.iter().skip(before.warnings.len()) {
             if totals.warnings.len() < MAX_WARNINGS && !totals.warnings.contains(warning) {
                 totals.warnings.push(warning.clone());

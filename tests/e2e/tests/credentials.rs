@@ -130,6 +130,8 @@ fn an_alter_that_fails_changes_nothing() {
         json!({"access_token": "bad", "refresh_token": "bad"}),
         json!({"client_secret": "x", "nonsense": 1}),
         json!({"access_token": null, "refresh_token": null}),
+        json!({"refresh_token": "somebody-elses"}),
+        json!({"client_secret": "wrong"}),
     ] {
         let _ = stage.alter("drive", &changes).fails_saying(&[]);
         let _ = stage.sql(QUERY).succeeds();

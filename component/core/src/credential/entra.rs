@@ -133,12 +133,14 @@ struct Failure {
 /// The error behind a refusal. `error` and `suberror` decide; the AADSTS
 /// number refines the words.
 fn refused(body: &[u8], host: &str) -> Error {
-    let Ok(failure) = serde_json::from_slice::<Failure>(body) else {
+    let Ok(mut failure) = serde_json::from_slice::<Failure>(body) else {
         return Error::new(
             ErrorKind::Unavailable,
             format!("{host} gave an answer that is no JSON."),
         );
     };
+    // A server's text, of which a message shows no more than a code's length.
+    failure.error = failure.error.chars().take(60).collect();
     let code =
         failure.error_codes.first().copied().or_else(|| number_in(&failure.error_description));
     let shown = code.map_or_else(|| failure.error.clone(), |code| format!("AADSTS{code}"));

@@ -22,7 +22,7 @@ struct Held {
     until: TimestampMs,
 }
 
-/// A lease in hand.
+/// A lease in hand; given back when dropped.
 pub(super) struct Lease {
     ports: Rc<Ports>,
     bytes: Vec<u8>,
@@ -44,9 +44,11 @@ impl Lease {
             ports.store.compare_and_swap(Bucket::Connection, KEY, present.as_deref(), &bytes)?;
         Ok(ours.then(|| Self { ports: Rc::clone(ports), bytes }))
     }
+}
 
-    /// Gives it back, if it is still ours.
-    pub(super) fn release(self) {
+impl Drop for Lease {
+    /// Gives it back, if it is still ours: also when a request is abandoned.
+    fn drop(&mut self) {
         let free = encode(&Held { holder: String::new(), until: 0 });
         // A failure only means that others wait until the lease has run out.
         let _ =

@@ -58,6 +58,7 @@ impl Tokens {
     /// Takes over what a statement gives.
     pub(crate) fn apply(&mut self, changes: &mut ParamChanges, now: TimestampMs) -> Result<()> {
         use crate::params::Change;
+        let new_access = matches!(changes.access_token, Change::Set(_));
         match std::mem::take(&mut changes.access_token) {
             Change::Keep => {}
             Change::Remove => (self.access, self.expires_at) = (None, None),
@@ -71,7 +72,13 @@ impl Tokens {
         match std::mem::take(&mut changes.refresh_token) {
             Change::Keep => {}
             Change::Remove => self.refresh = None,
-            Change::Set(token) => self.refresh = Some(token),
+            Change::Set(token) => {
+                self.refresh = Some(token);
+                if !new_access {
+                    // The old access token would vouch for whoever the new one belongs to.
+                    self.forget_access();
+                }
+            }
         }
         if let Some(expires_at) = std::mem::take(&mut changes.expires_at).value() {
             self.expires_at = Some(expires_at);
@@ -88,6 +95,11 @@ impl Tokens {
             ));
         }
         Ok(())
+    }
+
+    /// Drops the access token, so that the refresh token has to prove itself.
+    pub(crate) fn forget_access(&mut self) {
+        (self.access, self.expires_at) = (None, None);
     }
 
     /// Whether both hold the same tokens until the same time.
@@ -110,7 +122,7 @@ impl Tokens {
 
     fn freshness(&self, now: TimestampMs) -> Freshness {
         match (&self.access, self.expires_at) {
-            (Some(token), Some(end)) if now < end - REFRESH_WINDOW_MS => {
+            (Some(token), Some(end)) if now < end.saturating_sub(REFRESH_WINDOW_MS) => {
                 Freshness::Fresh(token.clone())
             }
             (Some(token), Some(end)) if now < end => Freshness::Ending(token.clone()),
@@ -204,7 +216,7 @@ impl StoredCredential {
             Some(newer) if stale.is_some_and(|stale| stale != newer) => Ok(newer.clone()),
             _ => self.refresh_holding(&record, deadline).await,
         };
-        lease.release();
+        drop(lease);
         outcome.map(Some)
     }
 
@@ -216,8 +228,8 @@ impl StoredCredential {
             Ok(refreshed) => {
                 let access = refreshed.access.clone();
                 self.records.update(|present| {
-                    // ALTER came in between: its tokens are the newer ones.
-                    if present.generation == record.generation {
+                    // Where ALTER came in between, its tokens are the newer ones.
+                    if present.tokens.same_tokens(&record.tokens) {
                         present.tokens.take_over(refreshed.clone(), now);
                     }
                 })?;

@@ -42,7 +42,8 @@ impl GraphUrl {
     pub(crate) fn children(cloud: &Cloud, drive: &str, item: Option<&str>) -> Result<Self> {
         let drive = encode_segment(drive);
         let folder = item.map_or("root".to_owned(), |id| format!("items/{}", encode_segment(id)));
-        let select = "id,name,size,file,folder,package,remoteItem,lastModifiedDateTime,cTag";
+        let select =
+            "id,name,size,file,folder,package,malware,remoteItem,lastModifiedDateTime,cTag";
         Self::of(cloud, format!("/drives/{drive}/{folder}/children?$top=999&$select={select}"))
     }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
 use crate::contract::{ColumnFilterSupport, Piece, Scan, ScanMetrics, ScanPlan, Split, Support};
-use crate::download::{Download, FileRef};
+use crate::download::{Download, FileRef, UNKNOWN_SIZE};
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::filter::{TEXT_OPERATORS, TextFilter};
 use crate::graph::Graph;
@@ -101,7 +101,8 @@ impl FilesTable {
     }
 
     pub(crate) fn plan(&self, scan: &Scan) -> Result<ScanPlan> {
-        let filters: Vec<TextFilter> = scan.filters.iter().filter_map(TextFilter::new).collect();
+        let texts = scan.filters.iter().filter(|filter| (filter.column as usize) < CONTENT);
+        let filters: Vec<TextFilter> = texts.filter_map(TextFilter::new).collect();
         // A predicate that was not taken over leaves the limit to the host.
         let limit = scan.limit.filter(|_| filters.len() == scan.filters.len());
         let projection = positions(scan.projection.as_deref());
@@ -353,8 +354,9 @@ async fn fetch(
         item: entry.item.id.clone(),
         path: row.path.clone(),
         c_tag: entry.item.c_tag.clone(),
-        size,
+        size: entry.item.size().unwrap_or(UNKNOWN_SIZE),
         e_tag: None,
+        measured: false,
     };
     let download = Download::new(graph, file, None, deadline, false);
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);

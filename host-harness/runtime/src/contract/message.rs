@@ -16,8 +16,9 @@ use super::schema::CONTINUATION;
 const PIECE: usize = 1 << 20;
 /// Bytes before the flatbuffer: marker and length.
 const PREFIX: usize = 8;
-/// Rows of one message; columns without bytes could claim any number.
-const ROWS: i64 = 1 << 31;
+/// Rows of one message; columns without bytes could claim any number, and an
+/// engine gives every row of them some bytes.
+const ROWS: i64 = 1 << 22;
 
 /// Why pieces are no record batch of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,11 +115,17 @@ pub(crate) fn decode(
             return Err(malformed("the length of a column is out of range"));
         }
     }
+    let mut total = 0_i64;
     for buffer in batch.buffers().into_iter().flatten() {
+        total = total.saturating_add(buffer.length());
         let end = buffer.offset().checked_add(buffer.length());
         if buffer.offset() < 0 || buffer.length() < 0 || end.is_none_or(|end| end > body_len) {
             return Err(malformed("a buffer lies outside of its body"));
         }
+    }
+    // A decoder may copy each of them, so that many over the same bytes would cost many times.
+    if total > body_len {
+        return Err(malformed("its buffers overlap"));
     }
     let buffers = batch.buffers().map_or(0, |buffers| buffers.len());
     for count in batch.variadicBufferCounts().into_iter().flatten() {

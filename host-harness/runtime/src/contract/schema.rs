@@ -15,6 +15,8 @@ use arrow_schema::{
 
 use super::check::NAME;
 
+/// Bytes of one value of a fixed-size binary column; an engine makes values of NULLs too.
+const WIDEST_BINARY: i32 = 64 << 10;
 /// What an encapsulated message begins with.
 pub(super) const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Bytes of a whole schema message.
@@ -120,7 +122,7 @@ fn data_type(field: FbField<'_>, depth: usize, budget: &mut usize) -> Checked<Da
         }),
         Type::FixedSizeBinary => field
             .type_as_fixed_size_binary()
-            .filter(|binary| binary.byteWidth() >= 0)
+            .filter(|binary| (0..=WIDEST_BINARY).contains(&binary.byteWidth()))
             .map(|binary| DataType::FixedSizeBinary(binary.byteWidth())),
         Type::Decimal => field.type_as_decimal().and_then(|decimal| {
             self::decimal(decimal.bitWidth(), decimal.precision(), decimal.scale())
