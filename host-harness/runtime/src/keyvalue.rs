@@ -28,13 +28,13 @@ enum Binding {
     Empty,
 }
 
-/// A key and the value that was seen under it.
+/// A key and the version that was seen under it. The value is read again when it is asked for:
+/// kept here, many handles would hold much of the host's memory.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Seen {
     bucket: OpenBucket,
     key: String,
     version: i64,
-    value: Option<Vec<u8>>,
 }
 
 impl Buckets {
@@ -63,15 +63,19 @@ impl OpenBucket {
         }
     }
 
-    async fn see(self, key: String) -> Result<Seen, store::Error> {
-        let (version, value) = match &self.0 {
+    async fn read(&self, key: String) -> Result<(i64, Option<Vec<u8>>), store::Error> {
+        Ok(match &self.0 {
             Binding::ReadWrite(bucket) => {
-                let seen = bucket.read(key.clone()).await.map_err(told)?;
+                let seen = bucket.read(key).await.map_err(told)?;
                 (seen.version, seen.value)
             }
             Binding::Empty => (0, None),
-        };
-        Ok(Seen { bucket: self, key, version, value })
+        })
+    }
+
+    async fn see(self, key: String) -> Result<Seen, store::Error> {
+        let (version, _) = self.read(key.clone()).await?;
+        Ok(Seen { bucket: self, key, version })
     }
 }
 
@@ -79,7 +83,8 @@ impl OpenBucket {
 fn told(error: StoreError) -> store::Error {
     match error {
         StoreError::Gone => store::Error::NoSuchStore,
-        StoreError::Full { .. } => store::Error::Other(error.to_string()),
+        // The draft has no case for it; the contract's WIT says how it is told.
+        StoreError::Full { .. } => store::Error::Other(format!("full: {error}")),
         other => {
             tracing::error!(error = %other, "the store failed");
             store::Error::Other("the host's store failed".to_owned())
@@ -106,7 +111,7 @@ impl store::HostBucket for Host {
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, store::Error>> {
         let bucket = self.table().get(&bucket)?.clone();
-        Ok(bucket.see(key).await.map(|seen| seen.value))
+        Ok(bucket.read(key).await.map(|(_, value)| value))
     }
 
     async fn set(
@@ -146,7 +151,7 @@ impl atomics::Host for Host {
         cas: Resource<Seen>,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), atomics::CasError>> {
-        let Seen { bucket, key, version, .. } = self.table().delete(cas)?;
+        let Seen { bucket, key, version } = self.table().delete(cas)?;
         let swapped = match bucket.writable() {
             Ok(writable) => writable.swap(key.clone(), version, value).await.map_err(told),
             Err(error) => Err(error),
@@ -179,7 +184,16 @@ impl atomics::HostCas for Host {
         &mut self,
         cas: Resource<Seen>,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, store::Error>> {
-        Ok(Ok(self.table().get(&cas)?.value.clone()))
+        let seen = self.table().get(&cas)?;
+        let (bucket, key) = (seen.bucket.clone(), seen.key.clone());
+        Ok(match bucket.read(key).await {
+            Ok((version, value)) => {
+                // What is told now is what a swap has to find.
+                self.table().get_mut(&cas)?.version = version;
+                Ok(value)
+            }
+            Err(error) => Err(error),
+        })
     }
 
     async fn drop(&mut self, cas: Resource<Seen>) -> wasmtime::Result<()> {
