@@ -52,13 +52,7 @@ impl Connection {
         let (mut settings, mut tokens) = (Settings::default(), Tokens::default());
         changes.apply_settings(&mut settings);
         tokens.apply(&mut changes, now)?;
-        if settings.tenant_id.is_none() && settings.authority.is_none() {
-            return Err(Error::new(
-                ErrorKind::InvalidParams,
-                "The parameter `tenant_id` is missing.",
-            )
-            .hint("Give the directory's id, or `common` for any account."));
-        }
+        settings.check()?;
         let (tokens, identity) = verify(&ports, &settings, tokens).await?;
         let mut key = [0; 32];
         ports.random.fill(&mut key);
@@ -132,6 +126,7 @@ impl Connection {
         let mut changes = ParamChanges::parse(changes)?;
         let (mut settings, mut tokens) = (before.settings.clone(), before.tokens.clone());
         changes.apply_settings(&mut settings);
+        settings.check()?;
         let old_access = tokens.access.clone();
         tokens.apply(&mut changes, self.ports.clock.now())?;
         if settings.signs_in_differently(&before.settings)

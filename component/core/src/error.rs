@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ports::{StoreError, TransportError};
 
 /// What went wrong, by the decision it leaves to the caller. One to one with
@@ -46,7 +48,8 @@ pub enum ErrorKind {
 }
 
 /// Who can mend an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Actor {
     /// Whoever wrote the statement.
     Caller,

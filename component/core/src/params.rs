@@ -127,6 +127,15 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Whether the settings are complete.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.tenant_id.is_none() && self.authority.is_none() {
+            return Err(invalid("The parameter `tenant_id` is missing.")
+                .hint("Give the directory's id, or `common` for any account."));
+        }
+        Ok(())
+    }
+
     /// The directory segment of the login URLs.
     #[must_use]
     pub(crate) fn directory(&self) -> &str {
@@ -186,11 +195,6 @@ impl<T> Change<T> {
             Self::Remove => *slot = None,
             Self::Set(value) => *slot = Some(value),
         }
-    }
-
-    /// The new value, if there is one.
-    pub(crate) fn value(self) -> Option<T> {
-        if let Self::Set(value) = self { Some(value) } else { None }
     }
 }
 
@@ -485,6 +489,14 @@ mod tests {
         changes.apply_settings(&mut settings);
         assert_eq!(settings.tenant_id.as_deref(), Some("common"));
         assert_eq!(settings.account_id, None);
+    }
+
+    #[test]
+    fn a_connection_cannot_lose_its_directory() {
+        let mut settings = Settings { tenant_id: Some("common".into()), ..Settings::default() };
+        assert!(settings.check().is_ok());
+        ParamChanges::parse(r#"{"tenant_id": null}"#).unwrap().apply_settings(&mut settings);
+        assert_eq!(settings.check().unwrap_err().message, "The parameter `tenant_id` is missing.");
     }
 
     #[test]

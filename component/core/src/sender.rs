@@ -26,7 +26,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait without a `Retry-After`.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// The longest `Retry-After` that is waited for; a longer one is reported.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
+pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// Traffic decoration as the service asks for it: undecorated traffic is
 /// throttled first.
@@ -59,7 +59,7 @@ pub(crate) struct Deadline(pub Option<TimestampMs>);
 
 impl Deadline {
     /// Whether waiting until `then` passes it.
-    fn forbids(self, then: TimestampMs) -> bool {
+    pub(crate) fn forbids(self, then: TimestampMs) -> bool {
         self.0.is_some_and(|deadline| then > deadline)
     }
 
@@ -250,7 +250,7 @@ fn parse_pause(value: &[u8]) -> Option<TimestampMs> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-fn millis(duration: Duration) -> TimestampMs {
+pub(crate) fn millis(duration: Duration) -> TimestampMs {
     TimestampMs::try_from(duration.as_millis()).unwrap_or(TimestampMs::MAX)
 }
 

@@ -55,6 +55,12 @@ impl WasiHttpView for Host {
     }
 }
 
+/// An instance's place in its tenant's share and in the engine's pool, for as long as it lives.
+pub(crate) struct Place {
+    pub(crate) _tenant: OwnedSemaphorePermit,
+    pub(crate) _pool: OwnedSemaphorePermit,
+}
+
 /// The future of a call, made by a closure over the store and the guest's exports.
 pub(crate) type Calling<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 'a>>;
 
@@ -66,17 +72,17 @@ struct Live {
     store: Store<Host>,
     guest: crate::bindings::Guest,
     limits: Arc<Limits>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Instance {
-    /// Makes an instance; the permit is its place in the engine's pool.
+    /// Makes an instance in its place.
     pub(crate) async fn new(
         engine: &Engine,
         component: &GuestPre<Host>,
         host: Host,
         limits: Arc<Limits>,
-        permit: OwnedSemaphorePermit,
+        place: Place,
     ) -> Result<Self, RuntimeError> {
         const CALL: &str = "instantiate";
         let mut store = Store::new(engine, host);
@@ -93,7 +99,7 @@ impl Instance {
             Ok(Err(error)) => return Err(explain(CALL, &error, store.data(), &limits)),
             Err(_) => return Err(RuntimeError::Deadline { call: CALL, limit: limits.call_wall }),
         };
-        Ok(Self(Box::new(Live { store, guest, limits, _permit: permit })))
+        Ok(Self(Box::new(Live { store, guest, limits, _place: place })))
     }
 
     /// Calls a function of the contract.

@@ -11,6 +11,8 @@ pub struct Limits {
     pub table_elements: usize,
     /// Instances alive at once in the whole runtime; more wait.
     pub instances: u32,
+    /// Instances alive at once for one tenant, so that none takes all; more wait.
+    pub tenant_instances: u32,
     /// How long a call waits for a free instance.
     pub instance_wait: Duration,
     /// Processor time of one call into a guest.
@@ -48,6 +50,7 @@ impl Default for Limits {
             memory: 256 * MIB,
             table_elements: 100_000,
             instances: 128,
+            tenant_instances: 48,
             instance_wait: Duration::from_secs(60),
             call_cpu: Duration::from_secs(60),
             call_wall: Duration::from_secs(600),

@@ -14,10 +14,10 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::connector::Connector;
 use crate::database::{self, Database};
-use crate::egress::{Clients, EgressHook, Policy};
+use crate::egress::{Clients, EgressHook, Policy, TenantClient};
 use crate::engine;
 use crate::error::RuntimeError;
-use crate::instance::{Host, Instance};
+use crate::instance::{Host, Instance, Place};
 use crate::keyvalue::Buckets;
 use crate::limits::Limits;
 use crate::options::{Approval, CreateMode, RuntimeOptions};
@@ -73,18 +73,25 @@ impl Shared {
         policy: Arc<Policy>,
         buckets: Buckets,
     ) -> Result<Instance, RuntimeError> {
-        let busy = || RuntimeError::Busy {
-            instances: self.limits.instances,
-            waited: self.limits.instance_wait,
-        };
-        let waiting = Arc::clone(&self.permits).acquire_owned();
-        let permit = tokio::time::timeout(self.limits.instance_wait, waiting)
-            .await
-            .map_err(|_| busy())?
-            .map_err(|_| busy())?;
-        let egress = EgressHook::new(self.clients.of(tenant), policy, &self.limits);
+        let client = self.clients.of(tenant);
+        let place = self.place(&client).await?;
+        let egress = EgressHook::new(client, policy, &self.limits);
         let host = Host::new(&self.limits, Arc::clone(&self.clock), egress, buckets);
-        Instance::new(&self.engine, component, host, Arc::clone(&self.limits), permit).await
+        Instance::new(&self.engine, component, host, Arc::clone(&self.limits), place).await
+    }
+
+    /// Waits for a place: first in the tenant's share, then in the engine's pool.
+    async fn place(&self, client: &TenantClient) -> Result<Place, RuntimeError> {
+        let Limits { instances, tenant_instances, instance_wait: waited, .. } = *self.limits;
+        let busy = |instances| RuntimeError::Busy { instances, waited };
+        let end = tokio::time::Instant::now() + waited;
+        let wait = async |semaphore: &Arc<Semaphore>, size| {
+            let waiting = Arc::clone(semaphore).acquire_owned();
+            let permit = tokio::time::timeout_at(end, waiting).await;
+            permit.map_err(|_| busy(size))?.map_err(|_| busy(size))
+        };
+        let _tenant = wait(&client.instances, tenant_instances).await?;
+        Ok(Place { _tenant, _pool: wait(&self.permits, instances).await? })
     }
 }
 

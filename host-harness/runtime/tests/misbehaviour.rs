@@ -32,7 +32,8 @@ impl Fixture {
     ) -> Result<Self, RuntimeError> {
         let state = tempfile::tempdir().unwrap();
         let limits = Limits {
-            instances: 2,
+            instances: 3,
+            tenant_instances: 2,
             instance_wait: Duration::from_millis(300),
             memory: 8 << 20,
             call_cpu,
@@ -45,9 +46,12 @@ impl Fixture {
     }
 
     async fn create(&self) -> Result<Database, RuntimeError> {
-        let tenant = TenantId::default();
+        self.create_for(&TenantId::default()).await
+    }
+
+    async fn create_for(&self, tenant: &TenantId) -> Result<Database, RuntimeError> {
         let creating =
-            self.runtime.create_database(&tenant, "d", "test_engine", "{}", CreateMode::New);
+            self.runtime.create_database(tenant, "d", "test_engine", "{}", CreateMode::New);
         match creating.await? {
             Created::Created(database) | Created::Existed(database) => Ok(database),
         }
@@ -230,7 +234,7 @@ async fn pointers_out_of_memory_are_traps() {
 }
 
 #[tokio::test]
-async fn instances_are_limited_and_given_back() {
+async fn a_tenant_gets_its_share_of_instances_and_gives_them_back() {
     let fixture = Fixture::new(&[]).await.unwrap();
     let database = fixture.create().await.unwrap();
     let first = database.read_table("any", &[]).await.unwrap();
@@ -239,4 +243,14 @@ async fn instances_are_limited_and_given_back() {
     assert!(matches!(error, RuntimeError::Busy { instances: 2, .. }), "{error}");
     drop((first, second));
     database.read_table("any", &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_tenants_instances_leave_room_for_anothers() {
+    let fixture = Fixture::new(&[]).await.unwrap();
+    let greedy = fixture.create().await.unwrap();
+    let modest = fixture.create_for(&TenantId::new("modest").unwrap()).await.unwrap();
+    let _first = greedy.read_table("any", &[]).await.unwrap();
+    let _second = greedy.read_table("any", &[]).await.unwrap();
+    modest.read_table("any", &[]).await.unwrap();
 }

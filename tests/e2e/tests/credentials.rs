@@ -174,3 +174,43 @@ fn a_retry_after_of_five_minutes_is_waited_for_by_the_emulators_clock() {
     assert!(start.elapsed().as_secs() < 60);
     assert_eq!(stage.journal().iter().filter(|request| request.status == 429).count(), 2);
 }
+
+#[test]
+fn four_processes_told_to_wait_by_the_token_endpoint_still_refresh_once() {
+    let stage = connected();
+    stage.post("/clock", &json!({"advance_ms": 48 * 3_600_000}));
+    let fault = json!({
+        "host": "login.microsoftonline.com", "path_prefix": "/", "status": 429,
+        "retry_after": "120", "times": 1
+    });
+    stage.post("/faults", &fault);
+    let children: Vec<_> = (0..4)
+        .map(|_| {
+            let mut command = stage.host(QUERY);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let _ = Answer::of(&child.wait_with_output().unwrap()).succeeds();
+    }
+    assert_eq!(refreshes(&stage), 2, "the refused request and one more");
+}
+
+#[test]
+fn a_connection_cannot_lose_its_directory() {
+    let stage = connected();
+    let _ = stage.alter("drive", &json!({"tenant_id": null})).fails_saying(&["`tenant_id`"]);
+    let _ = stage.sql(QUERY).succeeds();
+}
+
+#[test]
+fn expires_at_given_as_null_lets_the_token_speak_for_itself_again() {
+    let stage = connected();
+    let _ = stage.alter("drive", &json!({"expires_at": "2030-01-01T00:00:00Z"})).succeeds();
+    let _ = stage.alter("drive", &json!({"expires_at": null})).succeeds();
+    stage.forget_journal();
+    stage.post("/clock", &json!({"advance_ms": 48 * 3_600_000}));
+    let _ = stage.sql(QUERY).succeeds();
+    let journal = stage.journal();
+    assert!(journal[0].is_token(), "{journal:?}");
+}

@@ -263,18 +263,16 @@ pub(super) fn refusal_of(error: &Error) -> Option<Refusal> {
         hint: error.hint.clone().unwrap_or_default(),
         code: detail("code"),
         claims: detail("claims"),
-        by_administrator: error.actor == Actor::DirectoryAdministrator,
+        actor: error.actor,
     })
 }
 
 /// The remembered refusal as an error.
 pub(super) fn error_of(refusal: &Refusal) -> Error {
-    let mut error = Error::new(ErrorKind::AuthRequired, refusal.message.clone());
+    let mut error =
+        Error::new(ErrorKind::AuthRequired, refusal.message.clone()).actor(refusal.actor);
     if !refusal.hint.is_empty() {
         error = error.hint(refusal.hint.clone());
-    }
-    if refusal.by_administrator {
-        error = error.actor(Actor::DirectoryAdministrator);
     }
     for (name, value) in [("code", &refusal.code), ("claims", &refusal.claims)] {
         if let Some(value) = value {
@@ -343,9 +341,16 @@ mod tests {
 
     #[test]
     fn a_remembered_refusal_reads_as_at_first() {
-        let first = error(50_173, "invalid_grant");
-        let again = error_of(&refusal_of(&first).unwrap());
-        assert_eq!((again.message, again.hint), (first.message, first.hint));
+        for (code, kind) in [
+            (50_173, "invalid_grant"),
+            (65_001, "invalid_grant"),
+            (7_000_222, "invalid_client"),
+        ] {
+            let first = error(code, kind);
+            let again = error_of(&refusal_of(&first).unwrap());
+            assert_eq!(again.actor, first.actor, "{code}");
+            assert_eq!((again.message, again.hint), (first.message, first.hint), "{code}");
+        }
     }
 
     #[test]

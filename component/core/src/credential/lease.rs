@@ -4,17 +4,22 @@
 //! A record `{holder, until}` taken by compare-and-swap *before* the request.
 //! A lease past its time is taken over, so a killed holder stops nobody for
 //! long; its late answer is still welcome, as old refresh tokens stay valid.
+//! A holder that the service tells to wait extends its lease by that wait.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::ports::{Bucket, Ports, TimestampMs};
+use crate::sender::{Deadline, LONGEST_RETRY_AFTER, millis};
 
 const KEY: &str = "refresh-lease";
 /// Longer than one request with its tries usually takes.
 const LENGTH_MS: i64 = 30_000;
+/// A lease that seems to last longer was taken before the clock went back.
+const LONGEST_MS: i64 = 2 * LENGTH_MS + LONGEST_RETRY_AFTER.as_millis() as i64;
 
 #[derive(Serialize, Deserialize)]
 struct Held {
@@ -25,6 +30,8 @@ struct Held {
 /// A lease in hand; given back when dropped.
 pub(super) struct Lease {
     ports: Rc<Ports>,
+    holder: String,
+    until: TimestampMs,
     bytes: Vec<u8>,
 }
 
@@ -34,15 +41,34 @@ impl Lease {
         let present = ports.store.get(Bucket::Connection, KEY)?;
         let now = ports.clock.now();
         let held = present.as_deref().and_then(|b| serde_json::from_slice::<Held>(b).ok());
-        if held.is_some_and(|held| held.until > now && held.until <= now + 2 * LENGTH_MS) {
+        if held.is_some_and(|held| held.until > now && held.until <= now + LONGEST_MS) {
             return Ok(None);
         }
         let mut id = [0; 16];
         ports.random.fill(&mut id);
-        let bytes = encode(&Held { holder: hex(&id), until: now + LENGTH_MS });
+        let (holder, until) = (hex(&id), now + LENGTH_MS);
+        let bytes = encode(&Held { holder: holder.clone(), until });
         let ours =
             ports.store.compare_and_swap(Bucket::Connection, KEY, present.as_deref(), &bytes)?;
-        Ok(ours.then(|| Self { ports: Rc::clone(ports), bytes }))
+        Ok(ours.then(|| Self { ports: Rc::clone(ports), holder, until, bytes }))
+    }
+
+    /// The deadline within which the lease is ours.
+    pub(super) fn deadline(&self, deadline: Deadline) -> Deadline {
+        Deadline(Some(deadline.0.map_or(self.until, |end| end.min(self.until))))
+    }
+
+    /// Keeps the lease over a wait and one more request; false if another has
+    /// taken it over meanwhile.
+    pub(super) fn extend(&mut self, wait: Duration) -> Result<bool> {
+        let until = self.ports.clock.now().saturating_add(millis(wait)).saturating_add(LENGTH_MS);
+        let bytes = encode(&Held { holder: self.holder.clone(), until });
+        let store = &self.ports.store;
+        let ours = store.compare_and_swap(Bucket::Connection, KEY, Some(&self.bytes), &bytes)?;
+        if ours {
+            (self.until, self.bytes) = (until, bytes);
+        }
+        Ok(ours)
     }
 }
 

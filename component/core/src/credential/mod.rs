@@ -17,18 +17,20 @@ use serde::{Deserialize, Serialize};
 
 use self::entra::Refreshed;
 use self::lease::Lease;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Actor, Error, ErrorKind, Result};
 use crate::graph::GraphFailure;
 use crate::params::{ParamChanges, Settings};
 use crate::ports::{LocalFuture, TimestampMs};
 use crate::record::{Record, Records};
 use crate::secret::Secret;
-use crate::sender::{Deadline, Sender};
+use crate::sender::{Deadline, LONGEST_RETRY_AFTER, Sender, millis};
 
 /// A token this close to its end is renewed though it still works.
 const REFRESH_WINDOW_MS: i64 = 300_000;
 /// How long an access token is taken to live when nothing tells.
 const DEFAULT_LIFETIME_MS: i64 = 3_600_000;
+/// How many waits that the token endpoint asks for are waited out.
+const WAITS: u32 = 3;
 /// How often those who wait for another's refresh look again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -51,7 +53,7 @@ pub(crate) struct Refusal {
     pub(crate) hint: String,
     pub(crate) code: Option<String>,
     pub(crate) claims: Option<String>,
-    pub(crate) by_administrator: bool,
+    pub(crate) actor: Actor,
 }
 
 impl Tokens {
@@ -80,8 +82,13 @@ impl Tokens {
                 }
             }
         }
-        if let Some(expires_at) = std::mem::take(&mut changes.expires_at).value() {
-            self.expires_at = Some(expires_at);
+        match (std::mem::take(&mut changes.expires_at), &self.access) {
+            (Change::Set(expires_at), _) => self.expires_at = Some(expires_at),
+            // What was said of the token is taken back: again it speaks for itself.
+            (Change::Remove, Some(token)) if !new_access => {
+                self.expires_at = Some(entra::expiry_of(token).unwrap_or(now + DEFAULT_LIFETIME_MS));
+            }
+            _ => {}
         }
         self.refused = None;
         if self.access.is_none() && self.refresh.is_none() {
@@ -207,22 +214,39 @@ impl StoredCredential {
     ///
     /// `stale` is the access token that shall not be used any more.
     async fn refresh(&self, stale: Option<&Secret>, deadline: Deadline) -> Result<Option<Secret>> {
-        let Some(lease) = Lease::take(self.sender.ports())? else {
+        let Some(mut lease) = Lease::take(self.sender.ports())? else {
             return Ok(None);
         };
         // Somebody may have refreshed between our look and the lease.
         let record = self.records.load()?;
-        let outcome = match &record.tokens.access {
-            Some(newer) if stale.is_some_and(|stale| stale != newer) => Ok(newer.clone()),
-            _ => self.refresh_holding(&record, deadline).await,
-        };
-        drop(lease);
-        outcome.map(Some)
+        if let Some(newer) = &record.tokens.access
+            && stale.is_some_and(|stale| stale != newer)
+        {
+            return Ok(Some(newer.clone()));
+        }
+        for _ in 0..WAITS {
+            let within = lease.deadline(deadline);
+            let answer =
+                entra::refresh(&self.sender, &record.settings, &record.tokens, within).await;
+            let clock = &self.sender.ports().clock;
+            // Told to wait for longer than the lease lasts, but not than the caller would.
+            let wait = answer.as_ref().err().and_then(|error| error.retry_after);
+            let wait = wait.filter(|wait| {
+                let end = clock.now().saturating_add(millis(*wait));
+                *wait <= LONGEST_RETRY_AFTER && within.forbids(end) && !deadline.forbids(end)
+            });
+            let Some(wait) = wait else { return self.settle(&record, answer).map(Some) };
+            if !lease.extend(wait)? {
+                return Ok(None);
+            }
+            clock.sleep(wait).await;
+        }
+        let message = "Microsoft's sign-in service asks to slow down again and again.";
+        Err(Error::new(ErrorKind::Throttled, message).hint("Try again later."))
     }
 
-    /// The request and the write; the lease is ours.
-    async fn refresh_holding(&self, record: &Record, deadline: Deadline) -> Result<Secret> {
-        let answer = entra::refresh(&self.sender, &record.settings, &record.tokens, deadline).await;
+    /// Writes what the token endpoint answered.
+    fn settle(&self, record: &Record, answer: Result<Refreshed>) -> Result<Secret> {
         let now = self.sender.ports().clock.now();
         match answer {
             Ok(refreshed) => {

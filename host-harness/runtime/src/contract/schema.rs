@@ -29,6 +29,8 @@ const DEPTH: usize = 16;
 const METADATA: usize = 64 << 10;
 /// Entries of the metadata of a schema or field.
 const METADATA_ENTRIES: usize = 1_000;
+/// Bytes of all metadata together: many fields may point at one text in the message.
+const ALL_METADATA: usize = MESSAGE;
 
 /// Why bytes are no schema that may be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +53,12 @@ pub(crate) enum SchemaViolation {
 
 type Checked<T> = Result<T, SchemaViolation>;
 
+/// What is left for the rest of a schema.
+struct Budget {
+    fields: usize,
+    metadata: usize,
+}
+
 /// Decodes a schema message with or without the framing of a stream.
 pub(crate) fn decode(bytes: &[u8]) -> Checked<SchemaRef> {
     if bytes.len() > MESSAGE {
@@ -66,14 +74,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Checked<SchemaRef> {
     if schema.endianness() != arrow_ipc::Endianness::Little {
         return Err(malformed("it is not little-endian"));
     }
-    let mut budget = FIELDS;
+    let mut budget = Budget { fields: FIELDS, metadata: ALL_METADATA };
     let fields = schema
         .fields()
         .into_iter()
         .flatten()
         .map(|field| self::field(field, 1, &mut budget))
         .collect::<Checked<Fields>>()?;
-    let metadata = metadata(schema.custom_metadata())?;
+    let metadata = metadata(schema.custom_metadata(), &mut budget)?;
     Ok(Arc::new(Schema::new_with_metadata(fields, metadata)))
 }
 
@@ -86,8 +94,8 @@ fn unframed(bytes: &[u8]) -> Checked<&[u8]> {
     rest.get(..length).ok_or_else(malformed)
 }
 
-fn field(field: FbField<'_>, depth: usize, budget: &mut usize) -> Checked<Field> {
-    *budget = budget.checked_sub(1).ok_or(SchemaViolation::TooManyFields)?;
+fn field(field: FbField<'_>, depth: usize, budget: &mut Budget) -> Checked<Field> {
+    budget.fields = budget.fields.checked_sub(1).ok_or(SchemaViolation::TooManyFields)?;
     if depth > DEPTH {
         return Err(SchemaViolation::TooDeep);
     }
@@ -95,12 +103,12 @@ fn field(field: FbField<'_>, depth: usize, budget: &mut usize) -> Checked<Field>
     if field.dictionary().is_some() {
         return Err(SchemaViolation::Type("dictionary".to_owned()));
     }
-    let metadata = metadata(field.custom_metadata())?;
+    let metadata = metadata(field.custom_metadata(), budget)?;
     let data_type = data_type(field, depth, budget)?;
     Ok(Field::new(name, data_type, field.nullable()).with_metadata(metadata))
 }
 
-fn data_type(field: FbField<'_>, depth: usize, budget: &mut usize) -> Checked<DataType> {
+fn data_type(field: FbField<'_>, depth: usize, budget: &mut Budget) -> Checked<DataType> {
     let unsupported = || SchemaViolation::Type(format!("{:?}", field.type_type()));
     match field.type_type() {
         Type::Null => Some(DataType::Null),
@@ -212,11 +220,11 @@ fn unit(unit: FbTimeUnit) -> Option<TimeUnit> {
     })
 }
 
-fn children(parent: FbField<'_>, depth: usize, budget: &mut usize) -> Checked<Fields> {
+fn children(parent: FbField<'_>, depth: usize, budget: &mut Budget) -> Checked<Fields> {
     parent.children().into_iter().flatten().map(|child| field(child, depth + 1, budget)).collect()
 }
 
-fn only_child(parent: FbField<'_>, depth: usize, budget: &mut usize) -> Checked<Arc<Field>> {
+fn only_child(parent: FbField<'_>, depth: usize, budget: &mut Budget) -> Checked<Arc<Field>> {
     match children(parent, depth, budget)?.as_ref() {
         [child] => Ok(Arc::clone(child)),
         _ => Err(SchemaViolation::Type("list without exactly one child".to_owned())),
@@ -225,6 +233,7 @@ fn only_child(parent: FbField<'_>, depth: usize, budget: &mut usize) -> Checked<
 
 fn metadata<'a>(
     entries: Option<impl IntoIterator<Item = KeyValue<'a>>>,
+    budget: &mut Budget,
 ) -> Checked<HashMap<String, String>> {
     let mut metadata = HashMap::new();
     for entry in entries.into_iter().flatten() {
@@ -232,6 +241,8 @@ fn metadata<'a>(
         if key.len() > NAME || value.len() > METADATA || metadata.len() >= METADATA_ENTRIES {
             return Err(SchemaViolation::Metadata);
         }
+        let bytes = key.len() + value.len();
+        budget.metadata = budget.metadata.checked_sub(bytes).ok_or(SchemaViolation::Metadata)?;
         metadata.insert(key.to_owned(), value.to_owned());
     }
     Ok(metadata)
@@ -336,6 +347,20 @@ mod tests {
         let long = Schema::new(vec![Field::new("x".repeat(NAME + 1), DataType::Int8, true)]);
         assert_eq!(decode(&encode(&long)), Err(SchemaViolation::Name));
         assert_eq!(decode(&vec![0; MESSAGE + 1]), Err(SchemaViolation::TooLarge));
+    }
+
+    #[test]
+    fn metadata_is_bounded_over_all_fields() {
+        let large = HashMap::from([("k".to_owned(), "v".repeat(METADATA))]);
+        let fields = (0..200).map(|n| Field::new(n.to_string(), DataType::Int8, true));
+        let mut budget = Budget { fields: FIELDS, metadata: ALL_METADATA };
+        let schema = Schema::new(vec![Field::new("c", DataType::Int8, true).with_metadata(large)]);
+        let bytes = encode(&schema);
+        let message = root_as_message(&bytes).unwrap().header_as_schema().unwrap();
+        let shared = message.fields().unwrap().get(0);
+        let outcomes: Vec<_> = fields.map(|_| field(shared, 1, &mut budget)).collect();
+        assert!(outcomes[0].is_ok());
+        assert_eq!(outcomes.last().unwrap(), &Err(SchemaViolation::Metadata));
     }
 
     proptest! {

@@ -41,13 +41,15 @@ pub(crate) struct Clients {
     tls: ClientConfig,
     dialer: Dialer,
     requests: usize,
+    instances: u32,
     tenants: Mutex<HashMap<TenantId, Arc<TenantClient>>>,
 }
 
-/// A tenant's client and its share of requests.
+/// A tenant's client and its shares of requests and instances.
 pub(crate) struct TenantClient {
     pub(super) http: Client<HttpsConnector<Dialer>, WasiBody>,
     pub(super) requests: Arc<Semaphore>,
+    pub(crate) instances: Arc<Semaphore>,
 }
 
 impl Clients {
@@ -73,7 +75,8 @@ impl Clients {
                 .with_root_certificates(roots)
                 .with_no_client_auth();
         let dialer = Dialer { endpoints: Arc::new(endpoints), timeout: limits.connect_timeout };
-        Ok(Self { tls, dialer, requests: limits.requests, tenants: Mutex::default() })
+        let Limits { requests, tenant_instances: instances, .. } = *limits;
+        Ok(Self { tls, dialer, requests, instances, tenants: Mutex::default() })
     }
 
     /// The client of a tenant.
@@ -96,7 +99,9 @@ impl Clients {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .build(connector);
-        TenantClient { http, requests: Arc::new(Semaphore::new(self.requests)) }
+        let share = |size: usize| Arc::new(Semaphore::new(size.min(Semaphore::MAX_PERMITS)));
+        let instances = usize::try_from(self.instances).unwrap_or(usize::MAX);
+        TenantClient { http, requests: share(self.requests), instances: share(instances) }
     }
 }
 

@@ -12,7 +12,7 @@ mod pump;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client::Clients;
+pub(crate) use client::{Clients, TenantClient};
 pub use endpoint_map::EndpointMap;
 pub(crate) use failure::error_code;
 pub(crate) use hook::EgressHook;
