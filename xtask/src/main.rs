@@ -1,4 +1,4 @@
-//! Build, demo, test and bench of this repository: `cargo xtask …`.
+//! Build, demo, test, soak and bench of this repository: `cargo xtask …`.
 //!
 //! `build` makes the component (see [`component`]) and the two binaries and
 //! puts them into `target/dist`; everything else starts from there.
@@ -7,6 +7,7 @@
 //! cargo xtask build
 //! cargo xtask demo
 //! cargo xtask test
+//! cargo xtask soak router
 //! cargo xtask bench csv
 //! ```
 
@@ -48,6 +49,11 @@ enum Command {
     },
     /// Build, then run all tests.
     Test,
+    /// Run for long what the tests run for a moment.
+    Soak {
+        #[command(subcommand)]
+        what: Soak,
+    },
     /// Run benchmarks.
     Bench {
         #[command(subcommand)]
@@ -57,6 +63,16 @@ enum Command {
     BlessWit,
 }
 
+#[derive(Subcommand)]
+enum Soak {
+    /// Arbitrary requests to the emulator: none may crash it or hang.
+    Router {
+        /// How many.
+        #[arg(long, default_value_t = 100_000)]
+        cases: u32,
+    },
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.command {
@@ -64,6 +80,7 @@ fn main() -> ExitCode {
         Command::Build { component: false } => build(),
         Command::Demo { profile, state } => demo(&profile, state.as_deref()),
         Command::Test => test(),
+        Command::Soak { what: Soak::Router { cases } } => soak_router(cases),
         Command::Bench { what } => bench::run(&what),
         Command::BlessWit => component::bless_wit(),
     };
@@ -109,4 +126,12 @@ fn test() -> Result<(), Failure> {
     build()?;
     step("Running all tests");
     cargo(&[&["test"], NATIVE.as_slice()].concat())
+}
+
+fn soak_router(cases: u32) -> Result<(), Failure> {
+    step(&format!("Sending {cases} arbitrary requests to the emulator"));
+    // SAFETY: no other thread runs in this program.
+    unsafe { std::env::set_var("PROPTEST_CASES", cases.to_string()) };
+    let test = ["--test", "emulator", "--", "any_request_is_answered"];
+    cargo(&[&["test"], NATIVE.as_slice(), &test].concat())
 }

@@ -22,9 +22,12 @@ pub(crate) fn failed(what: impl fmt::Display) -> impl FnOnce(std::io::Error) -> 
     move |error| Failure(format!("{what}: {error}"))
 }
 
-/// The repository.
+/// The repository. Cargo says where it is: a target directory that two checkouts share may hold the
+/// other one's build of this program.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+    let here = env::var_os("CARGO_MANIFEST_DIR");
+    let here = here.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&here).parent().map(Path::to_owned).unwrap_or_default()
 }
 
 /// Cargo's target directory.

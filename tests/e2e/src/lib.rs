@@ -17,8 +17,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a test's world panics where anything is amiss")]
 #![expect(clippy::unwrap_used, reason = "a test's world panics where anything is amiss")]
 
-mod control;
 mod stage;
 
-pub use control::Request;
+pub use graph_emulator_control::{Control, Fault, Request};
 pub use stage::{Answer, Profile, Stage, dist, real_drive};

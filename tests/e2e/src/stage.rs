@@ -6,10 +6,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use graph_emulator_control::{Control, Request};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
-
-use crate::control::{self, Request};
 
 /// The kind of account that the emulator plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub enum Profile {
 /// The folder of shipped files.
 #[must_use]
 pub fn dist() -> PathBuf {
-    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/dist");
+    let dist = here().join("../../target/dist");
     assert!(
         dist.join("onedrive-datasource.wasm").is_file(),
         "target/dist is empty: run `cargo xtask test`, or `cargo xtask build` first"
@@ -34,7 +33,14 @@ pub fn dist() -> PathBuf {
 /// The drive of real files.
 #[must_use]
 pub fn real_drive() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/drive")
+    here().join("../data/drive")
+}
+
+/// This crate. Cargo says where it is: a target directory that two checkouts share may hold the
+/// other one's build of these tests.
+fn here() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 /// The component compiled once for all tests of this process.
@@ -209,32 +215,21 @@ impl Stage {
         command
     }
 
+    /// The emulator's control API.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::new(self.ready["control"].as_str().unwrap())
+    }
+
     /// Everything asked of the emulator since the journal was emptied.
     #[must_use]
     pub fn journal(&self) -> Vec<Request> {
-        let journal = self.get("/journal");
-        journal["requests"].as_array().unwrap().iter().map(Request::of).collect()
+        self.control().journal().unwrap()
     }
 
     /// Empties the journal.
     pub fn forget_journal(&self) {
-        control::send(&self.control(), "DELETE", "/journal", "");
-    }
-
-    /// GETs from the control port.
-    #[must_use]
-    pub fn get(&self, path: &str) -> Value {
-        control::send(&self.control(), "GET", path, "")
-    }
-
-    /// POSTs to the control port.
-    #[expect(clippy::must_use_candidate, reason = "mostly done for its effect")]
-    pub fn post(&self, path: &str, body: &Value) -> Value {
-        control::send(&self.control(), "POST", path, &body.to_string())
-    }
-
-    fn control(&self) -> String {
-        self.ready["control"].as_str().unwrap().to_owned()
+        self.control().forget_journal().unwrap();
     }
 }
 

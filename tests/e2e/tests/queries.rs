@@ -92,7 +92,7 @@ fn limit_ten_of_a_large_file_costs_two_graph_requests_and_little_content() {
     assert_eq!(rows[9], json!({"n": 9, "square": 81}));
     let journal = stage.journal();
     assert!(journal.iter().filter(|request| request.is_graph()).count() <= 2, "{journal:?}");
-    let bytes: u64 = journal.iter().map(|request| request.bytes).sum();
+    let bytes: u64 = journal.iter().map(|request| request.response_bytes).sum();
     assert!(bytes <= 2 << 20, "{bytes} bytes of {}", text.len());
 }
 

@@ -16,9 +16,10 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn no_secret_appears_in_outputs_or_state_files() {
     let stage = Stage::new(Profile::Business);
-    let fresh = stage.post("/tokens", &json!({}));
+    let fresh = stage.control().tokens(None).unwrap();
+    let (access, refresh) = (fresh.access_token, fresh.refresh_token.unwrap());
     let mut wrong = stage.params();
-    wrong.insert("acess_token".to_owned(), fresh["access_token"].clone());
+    wrong.insert("acess_token".to_owned(), access.clone().into());
 
     let mut seen = String::new();
     let mut run = |answer: datasource_e2e::Answer| {
@@ -35,15 +36,15 @@ fn no_secret_appears_in_outputs_or_state_files() {
         "CREATE DATABASE d WITH engine = 'one_drive', parameters = {}, oops",
         json!(stage.params())
     )));
-    stage.post("/tokens/revoke", &json!({}));
+    stage.control().revoke_tokens().unwrap();
     run(stage.sql("SELECT * FROM drive.`geo/airports.csv` LIMIT 1"));
-    run(stage.alter("drive", &json!({"access_token": fresh["access_token"], "x": 1})));
+    run(stage.alter("drive", &json!({"access_token": access, "x": 1})));
 
     let mut secrets: Vec<Value> = ["access_token", "refresh_token", "client_secret"]
         .iter()
         .map(|key| stage.ready(key))
         .collect();
-    secrets.extend([fresh["access_token"].clone(), fresh["refresh_token"].clone()]);
+    secrets.extend([access.into(), refresh.into()]);
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.as_str().unwrap()).collect();
     assert!(texts.iter().all(|secret| secret.len() > 8));
 

@@ -48,6 +48,11 @@ impl Clock {
         self.update(|_| Some(time_ms))
     }
 
+    /// Sets how far this clock is ahead of real time.
+    pub(crate) fn set_offset(&self, offset_ms: i64) {
+        self.offset_ms.store(offset_ms, Ordering::SeqCst);
+    }
+
     fn update(&self, change: impl Fn(i64) -> Option<i64>) -> Result<i64, OutOfRange> {
         let real = real_ms();
         let moved = |offset: i64| {
@@ -70,6 +75,15 @@ fn real_ms() -> i64 {
 /// `2026-01-06T09:30:00Z`, as Graph writes times of items.
 pub(crate) fn iso(ms: i64) -> String {
     format(ms, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+/// The same with digits of a fraction of a second, as older rows have them. (1.6)
+pub(crate) fn iso_digits(ms: i64, digits: usize) -> String {
+    if digits == 0 {
+        return iso(ms);
+    }
+    let fraction = format!("{:03}0000", ms.rem_euclid(1_000));
+    format!("{}.{}Z", iso_without_zone(ms), &fraction[..digits.min(7)])
 }
 
 /// `2026-01-06T09:30:00`, as Graph writes times in errors: without a zone.
@@ -118,6 +132,9 @@ mod tests {
         let ms = 1_767_691_800_123;
         assert_eq!(iso(ms), "2026-01-06T09:30:00Z");
         assert_eq!(iso_without_zone(ms), "2026-01-06T09:30:00");
+        assert_eq!(iso_digits(ms, 0), "2026-01-06T09:30:00Z");
+        assert_eq!(iso_digits(ms, 2), "2026-01-06T09:30:00.12Z");
+        assert_eq!(iso_digits(ms, 7), "2026-01-06T09:30:00.1230000Z");
         assert_eq!(entra(ms), "2026-01-06 09:30:00Z");
         assert_eq!(http(ms), "Tue, 06 Jan 2026 09:30:00 GMT");
     }

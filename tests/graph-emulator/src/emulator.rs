@@ -19,12 +19,30 @@ use crate::{control, hosts};
 /// Changes of items reach the disk at most this late; their identifiers survive a crash anyway.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
+/// What the account's drive is filled with.
+#[derive(Clone, Debug)]
+pub enum Seed {
+    /// A folder on disk; changes made to it are seen at once.
+    Folder(PathBuf),
+    /// So many generated items, of which each file has so many rows.
+    Synthetic {
+        /// Files and folders.
+        items: u64,
+        /// Rows of each file, 64 bytes each.
+        rows: u64,
+    },
+    /// Nothing: clients fill it.
+    Nothing,
+}
+
 /// What an emulator serves, and where.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The folder that is the drive.
-    pub drive: PathBuf,
-    /// The kind of account.
+    /// What the account's drive is filled with.
+    pub seed: Seed,
+    /// Makes identifiers and every other choice the same in each run; without one they differ.
+    pub random_seed: Option<String>,
+    /// The kind of account that the ready file tells of.
     pub profile: Profile,
     /// Where to accept TLS and CONNECT; port 0 picks a free one.
     pub listen: SocketAddr,
@@ -83,7 +101,8 @@ impl Emulator {
         let state = StateDir::open(&config.state)?;
         let authority = Arc::new(CertificateAuthority::open(&state)?);
         let ca = state.path().join(tls::CA_FILE);
-        let world = Arc::new(World::open(state, config.profile, &config.drive)?);
+        let random_seed = config.random_seed.as_deref();
+        let world = Arc::new(World::open(state, config.profile, &config.seed, random_seed)?);
         let listener = bind(config.listen).await?;
         let control_listener = bind(config.control).await?;
         let address = |listener: &TcpListener, asked| {
@@ -92,7 +111,7 @@ impl Emulator {
         let listen = address(&listener, config.listen)?;
         let control = address(&control_listener, config.control)?;
 
-        let ready = ready(&world, listen, control, ca);
+        let ready = ready(&world, listen, control, ca)?;
         world.save()?;
         let acceptor = tls::acceptor(Arc::clone(&authority))?;
         let ready_file =
@@ -110,23 +129,33 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
-fn ready(world: &World, listen: SocketAddr, control: SocketAddr, ca: PathBuf) -> Ready {
-    let tokens = world.mint();
-    let directory = &world.directory;
-    Ready {
+fn ready(
+    world: &World,
+    listen: SocketAddr,
+    control: SocketAddr,
+    ca: PathBuf,
+) -> Result<Ready, StateError> {
+    let primary = &world.primary;
+    let missing = || StateError::Damaged {
+        path: ca.with_file_name("state.json"),
+        reason: "its account is missing".to_owned(),
+    };
+    let tokens = world.mint(primary.user, primary.client_id).ok_or_else(missing)?;
+    let user = world.primary_user().ok_or_else(missing)?;
+    Ok(Ready {
         listen,
         control,
         hosts: hosts::HOSTS.map(str::to_owned).to_vec(),
         ca,
-        tenant_id: directory.tenant_id.to_string(),
-        client_id: directory.application.client_id.to_string(),
-        client_secret: directory.application.client_secret.clone(),
-        account_id: directory.account.id.clone(),
-        drive_id: world.drive.ids.drive(),
+        tenant_id: user.directory.to_string(),
+        client_id: primary.client_id.to_string(),
+        client_secret: world.primary_secret(),
+        account_id: user.id,
+        drive_id: primary.drive.clone(),
         access_token: tokens.access_token,
-        refresh_token: tokens.refresh_token,
+        refresh_token: tokens.refresh_token.unwrap_or_default(),
         expires_at: tokens.expires_at,
-    }
+    })
 }
 
 async fn keep_saving(world: Arc<World>) {
@@ -161,7 +190,7 @@ impl Running {
     /// Files and folders on disk that are not in the drive: OneDrive forbids their names, or they
     /// differ from another only in case.
     pub fn left_out(&self) -> Vec<PathBuf> {
-        self.world.drive.left_out()
+        self.world.drives.all().iter().flat_map(|drive| drive.left_out()).collect()
     }
 
     /// Ends all connections, writes the state and removes the ready file.

@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::random;
-
 /// A 128-bit identifier, kept in the order in which it is written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -22,10 +20,6 @@ impl Guid {
 
     pub(crate) const fn from_u128(value: u128) -> Self {
         Self(value.to_be_bytes())
-    }
-
-    pub(crate) fn random() -> Self {
-        Self::from_digest(&random::bytes::<16>())
     }
 
     /// A GUID of the random kind (version 4) made from the first 16 bytes of a digest.

@@ -1,7 +1,7 @@
 //! Which host names the emulator answers for, and which of its parts owns each.
 
 /// The names and suffix patterns that the emulator serves: `*.` stands for one or more labels.
-pub(crate) const HOSTS: [&str; 9] = [
+pub(crate) const HOSTS: [&str; 10] = [
     "graph.microsoft.com",
     "login.microsoftonline.com",
     "login.microsoft.com",
@@ -11,6 +11,7 @@ pub(crate) const HOSTS: [&str; 9] = [
     "*.microsoftpersonalcontent.com",
     "*.files.1drv.com",
     "onedrive.live.com",
+    "api.onedrive.com",
 ];
 
 /// The part of the emulator that owns a host name.

@@ -29,11 +29,12 @@
 //! type with any client: a wrong belief held by both would never be noticed.
 //!
 //! ```no_run
-//! use graph_emulator::{Config, Emulator, Profile};
+//! use graph_emulator::{Config, Emulator, Profile, Seed};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let emulator = Emulator::start(Config {
-//!     drive: "my-files".into(),
+//!     seed: Seed::Folder("my-files".into()),
+//!     random_seed: None,
 //!     profile: Profile::Business,
 //!     listen: "127.0.0.1:0".parse()?,
 //!     control: "127.0.0.1:0".parse()?,
@@ -47,7 +48,7 @@
 //! # }
 //! ```
 
-pub use emulator::{Config, Emulator, Running, StartError};
+pub use emulator::{Config, Emulator, Running, Seed, StartError};
 pub use profile::Profile;
 pub use ready::Ready;
 pub use state::StateError;
@@ -64,11 +65,15 @@ mod graph;
 mod guid;
 mod hosts;
 mod journal;
+mod network;
+mod population;
 mod preconditions;
 mod profile;
 mod random;
 mod ready;
 mod service;
 mod state;
+mod throttle;
 mod tls;
+mod variants;
 mod world;

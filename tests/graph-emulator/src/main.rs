@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use graph_emulator::{Config, Emulator, Profile, Running};
+use graph_emulator::{Config, Emulator, Profile, Running, Seed};
 
 /// Emulate Microsoft Graph (OneDrive) and Microsoft Entra ID over a folder of files.
 ///
@@ -18,10 +18,20 @@ use graph_emulator::{Config, Emulator, Profile, Running};
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The folder that is the drive; changes made to it are seen at once.
-    #[arg(long, value_name = "DIR")]
-    drive: PathBuf,
-    /// The kind of account.
+    /// The folder that is the account's drive; changes made to it are seen at once, and never
+    /// written to it. Without --drive and --synthetic the drive is empty.
+    #[arg(long, value_name = "DIR", conflicts_with = "synthetic")]
+    drive: Option<PathBuf>,
+    /// Fill the account's drive with so many generated items instead.
+    #[arg(long, value_name = "ITEMS")]
+    synthetic: Option<u64>,
+    /// Rows of each generated file, of 64 bytes.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "synthetic")]
+    rows: u64,
+    /// Make identifiers and every other choice the same in each run.
+    #[arg(long, value_name = "TEXT")]
+    seed: Option<String>,
+    /// The kind of account that the ready file tells of; others exist beside it.
     #[arg(long, value_enum, default_value = "business")]
     profile: Profile,
     /// Where to accept TLS and CONNECT; port 0 picks a free one.
@@ -46,8 +56,14 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let exit_with_stdin = arguments.exit_with_stdin;
+    let seed = match (arguments.drive, arguments.synthetic) {
+        (Some(folder), _) => Seed::Folder(folder),
+        (None, Some(items)) => Seed::Synthetic { items, rows: arguments.rows },
+        (None, None) => Seed::Nothing,
+    };
     let config = Config {
-        drive: arguments.drive,
+        seed,
+        random_seed: arguments.seed,
         profile: arguments.profile,
         listen: arguments.listen,
         control: arguments.control,

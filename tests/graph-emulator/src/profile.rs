@@ -14,8 +14,8 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// The value of `driveType`.
-    pub(crate) fn drive_type(self) -> &'static str {
+    /// The word for it on the command line.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Business => "business",
             Self::Personal => "personal",

@@ -1,5 +1,6 @@
 //! What happens to every request on the TLS side: journal, host check, faults, the owner's answer.
 
+use std::io;
 use std::sync::Arc;
 
 use http::header::{DATE, HOST};
@@ -7,8 +8,10 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::body::{Body, Counted, Reply, plain};
+use crate::body::{self, Body, Counted, Reply, plain};
+use crate::faults::{Fault, Line};
 use crate::hosts::{self, Service};
+use crate::throttle::{Caller, Meter, RateLimit};
 use crate::world::World;
 use crate::{clock, download, entra, graph};
 
@@ -16,49 +19,107 @@ use crate::{clock, download, entra, graph};
 #[derive(Clone, Copy)]
 pub(crate) struct ResourceUnits(pub(crate) u8);
 
-/// Answers one request of a connection that was opened for `server_name`.
+/// Whose request it was, for the journal; carried in a reply's extensions.
+#[derive(Clone)]
+pub(crate) struct Who {
+    /// An address such as `ann@contoso.com`, or `app`.
+    pub(crate) name: String,
+    /// A client ID.
+    pub(crate) application: Option<String>,
+}
+
+/// Answers one request of a connection that was opened for `server_name`. An error drops the
+/// connection.
 pub(crate) async fn answer(
     world: &Arc<World>,
     server_name: &str,
+    line: &Arc<Line>,
     request: Request<Incoming>,
-) -> Response<Counted<Body>> {
+) -> io::Result<Response<Counted<Body>>> {
     let now_ms = world.clock.now_ms();
     let (head, body) = request.into_parts();
     let host = host(&head);
     let entry = world.journal.arrive(now_ms, host.as_deref().unwrap_or(server_name), &head);
-    let body = Counted::new(body, entry.request_bytes());
+    let body = Counted::new(body, entry.request_tally());
 
-    let mut reply = match host {
-        None => plain(StatusCode::BAD_REQUEST, "Bad Request - Invalid Hostname\n"),
-        Some(host) => respond(world, server_name, &host, &head, body, now_ms).await,
+    let service = host.as_deref().filter(|host| *host == server_name).and_then(hosts::service);
+    let fault = service.and_then(|_| world.faults.take(server_name, &head));
+    let id = fault.as_ref().map(Fault::id);
+    if fault.as_ref().is_some_and(Fault::resets) {
+        line.reset();
+        world.journal.answer(entry, None, id);
+        return Err(io::ErrorKind::ConnectionReset.into());
+    }
+
+    let mut reply = match (host, service) {
+        (None, _) => plain(StatusCode::BAD_REQUEST, "Bad Request - Invalid Hostname\n"),
+        (Some(_), None) => misdirected(),
+        (Some(host), Some(service)) => {
+            let asked = Asked { service, host, head, body, now_ms };
+            respond(world, line, fault, asked).await
+        }
     };
     if let Ok(date) = HeaderValue::from_str(&clock::http(now_ms)) {
         reply.headers_mut().insert(DATE, date);
     }
-    let units = reply.extensions().get().map_or(0, |&ResourceUnits(units)| units);
-    let counter = entry.response_bytes();
-    world.journal.answer(entry, reply.status().as_u16(), units);
-    reply.map(|body| Counted::new(body, counter))
+    if !world.variants().rate_limit_headers {
+        RateLimit::hide(reply.headers_mut());
+    }
+    let tally = entry.response_tally();
+    let caller = reply.extensions_mut().remove::<Caller>();
+    world.journal.answer(entry, Some(&mut reply), id);
+    let meter = caller.map(|caller| Meter::new(Arc::clone(world), caller));
+    Ok(reply.map(|body| Counted::new(body, tally).metered(meter)))
 }
 
-async fn respond(
-    world: &Arc<World>,
-    server_name: &str,
-    host: &str,
-    head: &Parts,
+fn misdirected() -> Reply {
+    let text = "this connection was opened for another host name\n";
+    plain(StatusCode::MISDIRECTED_REQUEST, text)
+}
+
+/// A request to a host that is served.
+struct Asked {
+    service: Service,
+    host: String,
+    head: Parts,
     body: Counted<Incoming>,
     now_ms: i64,
+}
+
+/// The owner's answer, or what a fault makes of it.
+async fn respond(
+    world: &Arc<World>,
+    line: &Arc<Line>,
+    fault: Option<Fault>,
+    mut asked: Asked,
 ) -> Reply {
-    let Some(service) = hosts::service(host).filter(|_| host == server_name) else {
-        let text = "this connection was opened for another host name\n";
-        return plain(StatusCode::MISDIRECTED_REQUEST, text);
+    let Some(fault) = fault else {
+        return own(world, &asked.host, asked.service, &asked.head, asked.body).await;
     };
-    if let Some(fault) = world.faults.take(host, head.uri.path()) {
-        return fault.reply(service, now_ms);
+    if let Some(reply) = fault.instead(world, asked.service, &asked.head, asked.now_ms) {
+        return reply;
     }
+    fault.before(world, &mut asked.head).await;
+    let Asked { service, host, head, body, .. } = asked;
+    let reply = own(world, &host, service, &head, body).await;
+    fault.after(world, &head, line, reply).await
+}
+
+async fn own(
+    world: &Arc<World>,
+    host: &str,
+    service: Service,
+    head: &Parts,
+    body: Counted<Incoming>,
+) -> Reply {
     match service {
-        Service::Graph => graph::answer(world, head).await,
+        Service::Graph => {
+            body::compressed(graph::answer(world, head, body).await, &head.headers).await
+        }
         Service::Login => entra::answer(world, head, body).await,
+        Service::Download if graph::is_upload(head.uri.path()) => {
+            graph::answer_upload(world, head, body).await
+        }
         Service::Download => download::answer(world, host, head).await,
     }
 }

@@ -341,11 +341,9 @@ mod tests {
 
     #[test]
     fn a_remembered_refusal_reads_as_at_first() {
-        for (code, kind) in [
-            (50_173, "invalid_grant"),
-            (65_001, "invalid_grant"),
-            (7_000_222, "invalid_client"),
-        ] {
+        for (code, kind) in
+            [(50_173, "invalid_grant"), (65_001, "invalid_grant"), (7_000_222, "invalid_client")]
+        {
             let first = error(code, kind);
             let again = error_of(&refusal_of(&first).unwrap());
             assert_eq!(again.actor, first.actor, "{code}");

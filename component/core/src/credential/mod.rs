@@ -86,7 +86,8 @@ impl Tokens {
             (Change::Set(expires_at), _) => self.expires_at = Some(expires_at),
             // What was said of the token is taken back: again it speaks for itself.
             (Change::Remove, Some(token)) if !new_access => {
-                self.expires_at = Some(entra::expiry_of(token).unwrap_or(now + DEFAULT_LIFETIME_MS));
+                self.expires_at =
+                    Some(entra::expiry_of(token).unwrap_or(now + DEFAULT_LIFETIME_MS));
             }
             _ => {}
         }

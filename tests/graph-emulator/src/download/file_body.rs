@@ -1,8 +1,6 @@
 //! A part of a file as a body: read in chunks, one chunk ahead of what is being sent.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,12 +9,14 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::drive::Content;
+
 /// Large enough that switching threads costs little, small enough for many connections.
 const CHUNK: u64 = 256 * 1024;
 
 /// Bytes of a file that are still to be sent.
 pub(crate) struct FileBody {
-    file: Arc<File>,
+    file: Arc<Content>,
     /// Where the next chunk to be read starts.
     position: u64,
     end: u64,
@@ -27,7 +27,7 @@ pub(crate) struct FileBody {
 
 impl FileBody {
     /// `length` bytes from `first` on; the file must have them, or the transfer breaks off.
-    pub(crate) fn new(file: File, first: u64, length: u64) -> Self {
+    pub(crate) fn new(file: Content, first: u64, length: u64) -> Self {
         let (end, file) = (first + length, Arc::new(file));
         Self { file, position: first, end, remaining: length, reading: None }
     }

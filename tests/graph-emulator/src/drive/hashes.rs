@@ -1,23 +1,23 @@
 //! Hashes of file contents, computed once per state of a file.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest;
 
+use super::Item;
+use super::content::{Content, Source};
 use super::quick_xor_hash::QuickXorHash;
-use super::{Item, Kind};
 use crate::guid::Guid;
-use crate::profile::Profile;
 
 const CHUNK: usize = 1024 * 1024;
+/// Generated files up to this size are hashed at every answer: quicker than keeping a million.
+const SMALL: u64 = 64 * 1024;
 
-/// The hashes that a profile publishes. (1.9, 2)
+/// The hashes that a drive publishes. (1.9, 2)
 pub(crate) struct Hashes {
     /// Base64.
     pub(crate) quick_xor: String,
@@ -37,21 +37,29 @@ type Slot = Arc<Mutex<Option<(Version, Arc<Hashes>)>>>;
 
 /// One slot a file; its lock makes requests that come together compute once.
 pub(super) struct HashCache {
-    profile: Profile,
+    is_personal: bool,
     slots: Mutex<HashMap<Guid, Slot>>,
 }
 
 impl HashCache {
-    pub(super) fn new(profile: Profile) -> Self {
-        Self { profile, slots: Mutex::default() }
+    pub(super) fn new(is_personal: bool) -> Self {
+        Self { is_personal, slots: Mutex::default() }
     }
 
-    /// The hashes of a file, or `None` if there are none: a folder, an empty file on business, a
-    /// file that cannot be read.
-    pub(super) fn of(&self, item: &Item) -> Option<Arc<Hashes>> {
-        let Kind::File { disk } = &item.kind else { return None };
-        if item.size == 0 && self.profile == Profile::Business {
+    /// The hashes of a file's content, which `open` opens, or `None` if there are none: an empty
+    /// file on business, a file that cannot be read.
+    pub(super) fn of(
+        &self,
+        item: &Item,
+        source: &Source,
+        open: impl Fn() -> io::Result<Content>,
+    ) -> Option<Arc<Hashes>> {
+        if item.size == 0 && !self.is_personal {
             return None;
+        }
+        let compute = || compute(&open().ok()?, item.size, self.is_personal).ok().map(Arc::new);
+        if matches!(source, Source::Generated(_)) && item.size <= SMALL {
+            return compute();
         }
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +69,7 @@ impl HashCache {
         match &*slot {
             Some((version, hashes)) if *version == item.c_version => Some(Arc::clone(hashes)),
             _ => {
-                let hashes = Arc::new(compute(disk, self.profile).ok()?);
+                let hashes = compute()?;
                 *slot = Some((item.c_version, Arc::clone(&hashes)));
                 Some(hashes)
             }
@@ -69,26 +77,24 @@ impl HashCache {
     }
 }
 
-fn compute(path: &Path, profile: Profile) -> io::Result<Hashes> {
+fn compute(content: &Content, size: u64, is_personal: bool) -> io::Result<Hashes> {
     let mut quick_xor = QuickXorHash::new();
-    let mut sha = (profile == Profile::Personal).then(|| {
+    let mut sha = is_personal.then(|| {
         let sha1 = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
         (sha1, digest::Context::new(&digest::SHA256))
     });
-    let mut file = File::open(path)?;
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let read = match file.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        quick_xor.update(&chunk[..read]);
+    let mut chunk = vec![0; CHUNK.min(size as usize)];
+    let mut position = 0;
+    while position < size {
+        let length = chunk.len().min((size - position) as usize);
+        let part = &mut chunk[..length];
+        content.read_exact_at(part, position)?;
+        quick_xor.update(part);
         if let Some((sha1, sha256)) = &mut sha {
-            sha1.update(&chunk[..read]);
-            sha256.update(&chunk[..read]);
+            sha1.update(part);
+            sha256.update(part);
         }
+        position += length as u64;
     }
     Ok(Hashes {
         quick_xor: STANDARD.encode(quick_xor.finish()),
@@ -110,7 +116,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, "abc").unwrap();
-        let hashes = compute(&path, Profile::Personal).unwrap();
+        let content = Content::File(std::fs::File::open(path).unwrap());
+        let hashes = compute(&content, 3, true).unwrap();
         let sha = hashes.sha.unwrap();
         assert_eq!(hashes.quick_xor.len(), 28);
         assert_eq!(sha.sha1, "A9993E364706816ABA3E25717850C26C9CD0D89D");

@@ -3,15 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use super::Item;
 use crate::guid::Guid;
-use crate::profile::Profile;
-use crate::random;
+use crate::random::Random;
 
 /// The GUID of the root of every drive that SharePoint keeps. (1.8)
 pub(crate) const ROOT: Guid = Guid::from_u128(0xea8c_c6be_ffdb_43d7_976f_bc7d_a445_c639);
 
+/// The number of the first item in legacy personal identifiers.
+const FIRST_ORDINAL: u64 = 100;
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// What a drive's identifiers are made from.
@@ -20,31 +22,24 @@ const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 pub(crate) enum DriveIds {
     /// A document library of a site.
     Business { site: Guid, web: Guid, list: Guid, prefix: [u8; 4] },
-    /// The drive of a Microsoft account: its number.
-    Personal { cid: u64 },
+    /// The drive of a Microsoft account: its number, and whether it was not moved to SharePoint yet,
+    /// which shows in everything. (1.8)
+    Personal { cid: u64, legacy: bool },
 }
 
 impl DriveIds {
-    pub(crate) fn random(profile: Profile) -> Self {
-        match profile {
-            Profile::Business => Self::Business {
-                site: Guid::random(),
-                web: Guid::random(),
-                list: Guid::random(),
-                prefix: random::bytes(),
-            },
-            // The highest bit set: sixteen digits without a leading zero.
-            Profile::Personal => {
-                Self::Personal { cid: u64::from_be_bytes(random::bytes()) | 1 << 63 }
-            }
+    /// A library of a new site.
+    pub(crate) fn library(random: &Random) -> Self {
+        Self::Business {
+            site: random.guid(),
+            web: random.guid(),
+            list: random.guid(),
+            prefix: random.bytes(),
         }
     }
 
-    pub(crate) fn profile(&self) -> Profile {
-        match self {
-            Self::Business { .. } => Profile::Business,
-            Self::Personal { .. } => Profile::Personal,
-        }
+    pub(crate) fn is_personal(&self) -> bool {
+        matches!(self, Self::Personal { .. })
     }
 
     /// The drive's identifier as the service writes it.
@@ -54,7 +49,7 @@ impl DriveIds {
                 let guids = [site, web, list].map(|guid| guid.little_endian());
                 format!("b!{}", URL_SAFE_NO_PAD.encode(guids.concat()))
             }
-            Self::Personal { cid } => format!("{cid:016X}"),
+            Self::Personal { cid, .. } => format!("{cid:016X}"),
         }
     }
 
@@ -70,28 +65,73 @@ impl DriveIds {
     }
 
     /// An item's identifier.
-    pub(crate) fn item(&self, guid: Guid) -> String {
+    pub(crate) fn item(&self, guid: Guid, ordinal: u32) -> String {
         match self {
             Self::Business { prefix, .. } => {
-                let mut bytes = prefix.to_vec();
-                bytes.extend(guid.little_endian());
+                let mut bytes = [0; 20];
+                bytes[..4].copy_from_slice(prefix);
+                bytes[4..].copy_from_slice(&guid.little_endian());
                 format!("01{}", base32(&bytes))
             }
-            Self::Personal { cid } => format!("{cid:016X}!s{}", guid.simple()),
+            Self::Personal { cid, legacy: false } => format!("{cid:016X}!s{}", guid.simple()),
+            Self::Personal { cid, legacy: true } => {
+                format!("{cid:016X}!{}", u64::from(ordinal) + FIRST_ORDINAL)
+            }
         }
     }
 
     /// The item that an identifier names. Identifiers are case-sensitive. (1.2)
-    pub(crate) fn guid(&self, id: &str) -> Option<Guid> {
-        let guid = match self {
+    pub(crate) fn named(&self, id: &str) -> Option<Named> {
+        let named = match self {
             Self::Business { .. } => {
                 let bytes: [u8; 20] = base32_decode(id.strip_prefix("01")?)?.try_into().ok()?;
-                Guid::from_little_endian(bytes[4..].try_into().ok()?)
+                Named::Guid(Guid::from_little_endian(bytes[4..].try_into().ok()?))
             }
-            Self::Personal { .. } => Guid::from_simple(id.split_once("!s")?.1)?,
+            Self::Personal { legacy: false, .. } => {
+                Named::Guid(Guid::from_simple(id.split_once("!s")?.1)?)
+            }
+            Self::Personal { legacy: true, .. } => {
+                let number: u64 = id.split_once('!')?.1.parse().ok()?;
+                Named::Ordinal(number.checked_sub(FIRST_ORDINAL)?.try_into().ok()?)
+            }
         };
-        (self.item(guid) == id).then_some(guid)
+        let again = match named {
+            Named::Guid(guid) => self.item(guid, 0),
+            Named::Ordinal(ordinal) => self.item(ROOT, ordinal),
+        };
+        (again == id).then_some(named)
     }
+
+    /// `"{GUID},n"`, with its quotes; legacy personal `a` and base64. (1.8)
+    pub(crate) fn e_tag(&self, item: &Item) -> String {
+        match self {
+            Self::Personal { legacy: true, .. } => {
+                let id = self.item(item.guid, item.ordinal);
+                format!("a{}", STANDARD.encode(format!("{id}.{}", item.e_version)))
+            }
+            _ => format!("\"{{{}}},{}\"", item.guid.upper(), item.e_version),
+        }
+    }
+
+    /// `"c:{GUID},m"`, with its quotes; legacy personal `a` and base64. (1.8)
+    pub(crate) fn c_tag(&self, item: &Item) -> String {
+        match self {
+            Self::Personal { legacy: true, .. } => {
+                let id = self.item(item.guid, item.ordinal);
+                let (letter, version) = if item.is_folder() { ('t', 0) } else { ('c', 257) };
+                let tag = format!("{letter}:{id}.{}", version + item.c_version);
+                format!("a{}", STANDARD.encode(tag))
+            }
+            _ => format!("\"c:{{{}}},{}\"", item.guid.upper(), item.c_version),
+        }
+    }
+}
+
+/// What an identifier stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Named {
+    Guid(Guid),
+    Ordinal(u32),
 }
 
 /// RFC 4648, upper case, without padding.
@@ -138,8 +178,8 @@ mod tests {
     #[test]
     fn a_business_item_id_is_the_drive_prefix_and_the_guid_of_the_etag() {
         let guid: Guid = "86eb4c8e-d20d-46b9-ad41-23b8868dda8a".parse().unwrap();
-        assert_eq!(business().item(guid), "01NKDM7HMOJTVYMDOSXFDK2QJDXCDI3WUK");
-        assert_eq!(business().guid("01NKDM7HMOJTVYMDOSXFDK2QJDXCDI3WUK"), Some(guid));
+        assert_eq!(business().item(guid, 0), "01NKDM7HMOJTVYMDOSXFDK2QJDXCDI3WUK");
+        assert_eq!(business().named("01NKDM7HMOJTVYMDOSXFDK2QJDXCDI3WUK"), Some(Named::Guid(guid)));
     }
 
     /// Section 1.8. Its constant begins with `5`, but that digit holds two bits of the prefix: only
@@ -150,22 +190,30 @@ mod tests {
             let prefix = [0x6a, 0x86, 0xcf, last];
             let ids =
                 DriveIds::Business { site: Guid::NIL, web: Guid::NIL, list: Guid::NIL, prefix };
-            assert!(ids.item(ROOT).ends_with(&format!("{digit}6Y2GOVW7725BZO354PWSELRRZ")));
+            assert!(ids.item(ROOT, 0).ends_with(&format!("{digit}6Y2GOVW7725BZO354PWSELRRZ")));
         }
     }
 
     /// Section 1.8.
     #[test]
     fn a_personal_item_id_is_the_account_and_the_guid() {
-        let ids = DriveIds::Personal { cid: 0xA0AA_0A00_0A00_0A0A };
-        assert_eq!(ids.item(ROOT), "A0AA0A000A000A0A!sea8cc6beffdb43d7976fbc7da445c639");
-        assert_eq!(ids.guid("a0aa0a000a000a0a!sea8cc6beffdb43d7976fbc7da445c639"), None);
+        let ids = DriveIds::Personal { cid: 0xA0AA_0A00_0A00_0A0A, legacy: false };
+        assert_eq!(ids.item(ROOT, 0), "A0AA0A000A000A0A!sea8cc6beffdb43d7976fbc7da445c639");
+        assert_eq!(ids.named("a0aa0a000a000a0a!sea8cc6beffdb43d7976fbc7da445c639"), None);
+    }
+
+    /// Section 1.8: `A0AA0A000A000A0A!114`, and tags in base64.
+    #[test]
+    fn a_legacy_personal_item_id_is_the_account_and_a_number() {
+        let ids = DriveIds::Personal { cid: 0xA0AA_0A00_0A00_0A0A, legacy: true };
+        assert_eq!(ids.item(ROOT, 14), "A0AA0A000A000A0A!114");
+        assert_eq!(ids.named("A0AA0A000A000A0A!99"), None);
     }
 
     /// Section 1.8: casing varies and a leading zero may be dropped.
     #[test]
     fn a_personal_drive_id_is_recognised_in_any_case_and_without_its_leading_zero() {
-        let ids = DriveIds::Personal { cid: 0x00AA_0A00_0A00_0A0A };
+        let ids = DriveIds::Personal { cid: 0x00AA_0A00_0A00_0A0A, legacy: false };
         for id in ["00AA0A000A000A0A", "00aa0a000a000a0a", "0aa0a000a000a0a"] {
             assert!(ids.is_drive(id), "{id}");
         }
@@ -176,13 +224,16 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_an_id_or_none_and_every_id_is_read_back(
-            text in ".*", bytes in any::<u128>(), cid in any::<u64>(),
+            text in ".*", bytes in any::<u128>(), cid in any::<u64>(), ordinal in any::<u32>(),
         ) {
-            for ids in [business(), DriveIds::Personal { cid }] {
-                let guid = Guid::from_u128(bytes);
-                prop_assert_eq!(ids.guid(&ids.item(guid)), Some(guid));
-                let _ = (ids.guid(&text), ids.is_drive(&text));
+            let guid = Guid::from_u128(bytes);
+            for ids in [business(), DriveIds::Personal { cid, legacy: false }] {
+                prop_assert_eq!(ids.named(&ids.item(guid, 0)), Some(Named::Guid(guid)));
+                let _ = (ids.named(&text), ids.is_drive(&text));
             }
+            let ids = DriveIds::Personal { cid, legacy: true };
+            prop_assert_eq!(ids.named(&ids.item(guid, ordinal)), Some(Named::Ordinal(ordinal)));
+            let _ = (ids.named(&text), ids.is_drive(&text));
         }
     }
 }

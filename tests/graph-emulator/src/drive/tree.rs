@@ -1,511 +1,396 @@
-//! The tree of items in memory, brought up to date from the disk where it is looked at.
+//! The tree of items in memory: nodes in the order of their creation, never moved, so that an
+//! enumeration can go on where it was; and the log of changes, from which delta answers.
 //!
-//! A folder is read again when its modification time moved; a file is looked at whenever it is
-//! answered. Identifiers are derived from the path at creation, so that they survive even the loss
-//! of the records; a file that was deleted and made again gets a new one, as in the service.
+//! Deleted items stay as tombstones. What changes the tree from outside is in `edit` (requests) and
+//! `disk` (the folder that seeded the drive).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{self, File, Metadata};
-use std::io;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use ring::hmac;
-use serde::{Deserialize, Serialize};
 
-use super::names::{fold, is_possible};
-use super::{Item, Kind, ROOT};
+use super::ROOT;
+use super::content::{Blobs, Source, Stamp};
+use super::item::{Item, Kind, Marks, Parent, Remote};
+use super::names::fold;
+use crate::clock::Clock;
 use crate::guid::Guid;
 
-/// A folder that changed less than this ago may change again without its time moving.
-const SETTLED: Duration = Duration::from_secs(2);
+/// Where a node is in the tree's list.
+pub(super) type Index = u32;
+pub(super) const TOP: Index = 0;
+
 /// Where the tags of a new file start; the two counters are unrelated. (1.8)
-const FILE_VERSIONS: (u32, u32) = (2, 1);
+pub(super) const FILE_VERSIONS: (u32, u32) = (2, 1);
 /// Where the tags of a new folder start. (1.9)
-const FOLDER_VERSIONS: (u32, u32) = (1, 0);
+pub(super) const FOLDER_VERSIONS: (u32, u32) = (1, 0);
 
-/// What is remembered of an item from run to run.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Record {
-    /// Names from the root, joined by `/`.
-    path: String,
-    guid: Guid,
-    /// How many items with this path were deleted before.
-    generation: u32,
-    /// `None` if the item is deleted and only its generation matters.
-    live: Option<Live>,
+pub(super) struct Node {
+    pub(super) guid: Guid,
+    pub(super) parent: Index,
+    pub(super) name: Arc<str>,
+    pub(super) created_ms: i64,
+    pub(super) modified_ms: i64,
+    pub(super) client_modified_ms: Option<i64>,
+    pub(super) e_version: u32,
+    pub(super) c_version: u32,
+    /// The number of its latest change in the log; 0 if it is as it was when the drive was made.
+    pub(super) changed: u64,
+    pub(super) deleted: bool,
+    pub(super) body: Body,
+    pub(super) marks: Option<Arc<Marks>>,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct Live {
-    created_ms: i64,
-    e_version: u32,
-    c_version: u32,
-    /// `None` for a folder.
-    stamp: Option<Stamp>,
-}
-
-/// By this a change of a file's content is recognised.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    size: u64,
-    modified_ns: i64,
-}
-
-struct Node {
-    parent: Guid,
-    name: String,
-    generation: u32,
-    created_ms: i64,
-    modified_ms: i64,
-    e_version: u32,
-    c_version: u32,
-    content: Content,
-}
-
-/// What an item that was just met starts with.
-struct Origin {
-    guid: Guid,
-    generation: u32,
-    live: Live,
-    is_new: bool,
-}
-
-enum Content {
-    File(Stamp),
+pub(super) enum Body {
+    File { size: u64, source: Source },
     Folder(Folder),
+    Remote(Arc<Remote>),
 }
 
 #[derive(Default)]
-struct Folder {
+pub(super) struct Folder {
     /// By folded name, which is also the order in which children are listed.
-    children: BTreeMap<String, Guid>,
-    size: u64,
-    /// The folder's modification time when it was last read, if that was settled by then.
-    read_at: Option<SystemTime>,
-    left_out: Vec<PathBuf>,
+    pub(super) children: BTreeMap<Box<str>, Index>,
+    pub(super) size: u64,
+    pub(super) disk: Option<Box<DiskFolder>>,
 }
 
-/// Some of a folder's children.
-pub(crate) struct Page {
-    pub(crate) items: Vec<Item>,
-    /// The name after which the next page starts, if there is one.
-    pub(crate) next: Option<String>,
-    pub(crate) total: usize,
+/// A folder that came from disk, and what was seen in it there.
+#[derive(Default)]
+pub(super) struct DiskFolder {
+    /// Below the folder that seeded the drive.
+    pub(super) path: PathBuf,
+    /// Its modification time when it was last read, if that was settled by then.
+    pub(super) read_at: Option<SystemTime>,
+    pub(super) left_out: Vec<PathBuf>,
+    /// By folded name: which node an entry became. That node may be elsewhere or deleted by now.
+    pub(super) entries: HashMap<String, Entry>,
+}
+
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) node: Index,
+    /// `None` for a folder.
+    pub(super) stamp: Option<Stamp>,
+}
+
+/// What a new node is made of.
+pub(super) struct Seedling {
+    pub(super) name: String,
+    pub(super) created_ms: i64,
+    pub(super) modified_ms: i64,
+    pub(super) body: Body,
 }
 
 pub(super) struct Tree {
-    folder: PathBuf,
+    /// The folder on disk that seeded the drive, if one did.
+    pub(super) seed_folder: Option<PathBuf>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) blobs: Blobs,
     id_key: hmac::Key,
-    nodes: HashMap<Guid, Node>,
-    /// Records of the last run whose items were not met yet, by path.
-    remembered: HashMap<String, Record>,
-    /// How many items with a path were deleted, by path.
-    generations: HashMap<String, u32>,
-    revision: u64,
+    pub(super) nodes: Vec<Node>,
+    pub(super) by_guid: HashMap<Guid, Index>,
+    /// The latest change of each node that changed, by number: the node and the time.
+    pub(super) log: BTreeMap<u64, (Index, i64)>,
+    pub(super) latest: u64,
+    /// While a drive is made, nothing counts as a change.
+    pub(super) building: bool,
+    /// Moves whenever something would be saved differently.
+    pub(super) revision: u64,
 }
 
 impl Tree {
-    pub(super) fn open(
-        folder: PathBuf,
-        id_seed: [u8; 32],
-        records: Vec<Record>,
-    ) -> io::Result<Self> {
-        let meta = fs::metadata(&folder)?;
-        let mut tree = Self {
-            folder,
-            id_key: hmac::Key::new(hmac::HMAC_SHA256, &id_seed),
-            nodes: HashMap::new(),
-            remembered: records.into_iter().map(|record| (record.path.clone(), record)).collect(),
-            generations: HashMap::new(),
+    pub(super) fn new(
+        clock: Arc<Clock>,
+        blobs: Blobs,
+        id_seed: &[u8; 32],
+        seed_folder: Option<PathBuf>,
+        created_ms: i64,
+    ) -> Self {
+        let disk = seed_folder.is_some().then(Box::default);
+        let root = Node {
+            guid: ROOT,
+            parent: TOP,
+            name: "root".into(),
+            created_ms,
+            modified_ms: created_ms,
+            client_modified_ms: None,
+            e_version: FOLDER_VERSIONS.0,
+            c_version: FOLDER_VERSIONS.1,
+            changed: 0,
+            deleted: false,
+            body: Body::Folder(Folder { disk, ..Folder::default() }),
+            marks: None,
+        };
+        Self {
+            seed_folder,
+            clock,
+            blobs,
+            id_key: hmac::Key::new(hmac::HMAC_SHA256, id_seed),
+            nodes: vec![root],
+            by_guid: HashMap::from([(ROOT, TOP)]),
+            log: BTreeMap::new(),
+            latest: 0,
+            building: true,
             revision: 0,
-        };
-        fs::read_dir(&tree.folder)?;
-        tree.insert(ROOT, String::new(), &meta);
-        tree.refresh_folder(ROOT);
-        for (path, record) in std::mem::take(&mut tree.remembered) {
-            let deleted = u32::from(record.live.is_some());
-            tree.generations.insert(path, record.generation + deleted);
-        }
-        Ok(tree)
-    }
-
-    pub(super) fn item(&mut self, guid: Guid) -> Option<Item> {
-        self.refresh(guid);
-        self.copy(guid)
-    }
-
-    pub(super) fn resolve(&mut self, from: Guid, names: &[String]) -> Option<Item> {
-        let mut guid = from;
-        for name in names {
-            self.refresh(guid);
-            guid = *self.folder_of(guid)?.children.get(&fold(name))?;
-        }
-        self.item(guid)
-    }
-
-    pub(super) fn children(
-        &mut self,
-        guid: Guid,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Option<Page> {
-        self.refresh(guid);
-        let folder = self.folder_of(guid)?;
-        let total = folder.children.len();
-        let from = match after {
-            Some(name) => std::ops::Bound::Excluded(fold(name)),
-            None => std::ops::Bound::Unbounded,
-        };
-        let mut rest = folder
-            .children
-            .range::<String, _>((from, std::ops::Bound::Unbounded))
-            .map(|(_, &child)| child);
-        let rows: Vec<Guid> = rest.by_ref().take(limit).collect();
-        let more = rest.next().is_some();
-        let last = rows.last().and_then(|row| self.nodes.get(row)).map(|node| node.name.clone());
-        // A row that vanished in the meantime leaves a shorter page, as in the service.
-        let items = rows.into_iter().filter_map(|row| self.item(row)).collect();
-        Some(Page { items, next: last.filter(|_| more), total })
-    }
-
-    pub(super) fn open_file(&mut self, guid: Guid) -> Option<(Item, File)> {
-        let Kind::File { disk } = self.item(guid)?.kind else { return None };
-        let file = File::open(disk).ok()?;
-        // The opened file decides: the name may lead to another one by now.
-        self.observe(guid, &file.metadata().ok()?);
-        Some((self.copy(guid)?, file))
-    }
-
-    pub(super) fn left_out(&self) -> Vec<PathBuf> {
-        let folders = self.nodes.values().filter_map(|node| match &node.content {
-            Content::Folder(folder) => Some(&folder.left_out),
-            Content::File(_) => None,
-        });
-        folders.flatten().cloned().collect()
-    }
-
-    pub(super) fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    pub(super) fn records(&self) -> Vec<Record> {
-        let live = self.nodes.iter().map(|(&guid, node)| Record {
-            path: self.path(guid).join("/"),
-            guid,
-            generation: node.generation,
-            live: Some(Live {
-                created_ms: node.created_ms,
-                e_version: node.e_version,
-                c_version: node.c_version,
-                stamp: match node.content {
-                    Content::File(stamp) => Some(stamp),
-                    Content::Folder(_) => None,
-                },
-            }),
-        });
-        let mut records: Vec<Record> = live.collect();
-        let known: HashSet<String> = records.iter().map(|record| record.path.clone()).collect();
-        let deleted = self.generations.iter().filter(|(path, _)| !known.contains(*path));
-        records.extend(deleted.map(|(path, &generation)| Record {
-            path: path.clone(),
-            guid: Guid::NIL,
-            generation,
-            live: None,
-        }));
-        records
-    }
-
-    // Copies out.
-
-    fn folder_of(&self, guid: Guid) -> Option<&Folder> {
-        match &self.nodes.get(&guid)?.content {
-            Content::Folder(folder) => Some(folder),
-            Content::File(_) => None,
         }
     }
 
-    fn path(&self, guid: Guid) -> Vec<String> {
-        let mut path = Vec::new();
-        let mut at = guid;
-        while at != ROOT
-            && let Some(node) = self.nodes.get(&at)
-        {
-            path.push(node.name.clone());
+    // Looking.
+
+    pub(super) fn node(&self, index: Index) -> &Node {
+        &self.nodes[index as usize]
+    }
+
+    pub(super) fn node_mut(&mut self, index: Index) -> &mut Node {
+        &mut self.nodes[index as usize]
+    }
+
+    /// The living node of an identifier.
+    pub(super) fn index(&self, guid: Guid) -> Option<Index> {
+        self.by_guid.get(&guid).copied().filter(|&index| !self.node(index).deleted)
+    }
+
+    pub(super) fn folder(&self, index: Index) -> Option<&Folder> {
+        match &self.node(index).body {
+            Body::Folder(folder) => Some(folder),
+            _ => None,
+        }
+    }
+
+    pub(super) fn folder_mut(&mut self, index: Index) -> Option<&mut Folder> {
+        match &mut self.node_mut(index).body {
+            Body::Folder(folder) => Some(folder),
+            _ => None,
+        }
+    }
+
+    pub(super) fn child(&self, folder: Index, name: &str) -> Option<Index> {
+        self.folder(folder)?.children.get(fold(name).as_str()).copied()
+    }
+
+    /// Names from the root down, joined by `/`.
+    pub(super) fn path(&self, index: Index) -> String {
+        let mut names = Vec::new();
+        let mut at = index;
+        while at != TOP {
+            let node = self.node(at);
+            names.push(&*node.name);
             at = node.parent;
         }
-        path.reverse();
-        path
+        names.reverse();
+        names.join("/")
     }
 
-    fn disk(&self, guid: Guid) -> PathBuf {
-        let mut disk = self.folder.clone();
-        disk.extend(self.path(guid));
-        disk
+    pub(super) fn is_within(&self, index: Index, folder: Index) -> bool {
+        let mut at = index;
+        while folder != TOP && at != folder {
+            if at == TOP {
+                return false;
+            }
+            at = self.node(at).parent;
+        }
+        true
     }
 
-    fn copy(&self, guid: Guid) -> Option<Item> {
-        let node = self.nodes.get(&guid)?;
-        let (size, kind) = match &node.content {
-            Content::File(stamp) => (stamp.size, Kind::File { disk: self.disk(guid) }),
-            Content::Folder(folder) => {
+    pub(super) fn copy(&self, index: Index) -> Item {
+        let parent = (index != TOP).then(|| self.as_parent(self.node(index).parent));
+        self.copy_with(index, parent)
+    }
+
+    pub(super) fn as_parent(&self, folder: Index) -> Parent {
+        Parent { guid: self.node(folder).guid, ordinal: folder, path: self.path(folder).into() }
+    }
+
+    /// Copies an item whose parent was looked up before.
+    pub(super) fn copy_with(&self, index: Index, parent: Option<Parent>) -> Item {
+        let node = self.node(index);
+        let (size, kind) = match &node.body {
+            Body::File { size, source } => (*size, Kind::File { source: source.clone() }),
+            Body::Folder(folder) => {
                 (folder.size, Kind::Folder { child_count: folder.children.len() })
             }
+            Body::Remote(remote) => (0, Kind::Remote(Arc::clone(remote))),
         };
-        Some(Item {
-            guid,
-            path: self.path(guid),
-            parent: node.parent,
+        Item {
+            guid: node.guid,
+            ordinal: index,
+            name: Arc::clone(&node.name),
+            parent,
             created_ms: node.created_ms,
             modified_ms: node.modified_ms,
+            client_modified_ms: node.client_modified_ms,
             e_version: node.e_version,
             c_version: node.c_version,
             size,
             kind,
-        })
-    }
-
-    // Looks at the disk.
-
-    /// Brings one item up to date; it is gone afterwards if the disk no longer has it.
-    fn refresh(&mut self, guid: Guid) {
-        let Some(node) = self.nodes.get(&guid) else { return };
-        let (parent, is_folder) = (node.parent, matches!(node.content, Content::Folder(_)));
-        match fs::metadata(self.disk(guid)) {
-            Ok(meta) if is_folder && meta.is_dir() => self.refresh_folder(guid),
-            Ok(meta) if !is_folder && meta.is_file() => self.observe(guid, &meta),
-            _ if guid == ROOT => {}
-            _ => {
-                self.remove(guid);
-                self.refresh(parent);
-            }
+            marks: node.marks.clone(),
+            deleted: node.deleted,
         }
     }
 
-    /// Reads a folder again if it changed since it was last read.
-    fn refresh_folder(&mut self, guid: Guid) {
-        let disk = self.disk(guid);
-        let Ok(modified) = fs::metadata(&disk).and_then(|meta| meta.modified()) else { return };
-        if self.folder_of(guid).is_none_or(|folder| folder.read_at == Some(modified)) {
-            return;
-        }
-        let Ok(entries) = fs::read_dir(&disk) else { return };
-        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-        // Of names that differ only in case the first is kept: let it always be the same.
-        names.sort_unstable();
-        let (mut met, mut left_out) = (HashSet::new(), Vec::new());
-        for name in names {
-            let path = disk.join(&name);
-            let Some(name) = name.to_str().filter(|name| is_possible(name)) else {
-                left_out.push(path);
-                continue;
-            };
-            let Some(meta) = metadata(&path) else { continue };
-            if !met.insert(fold(name)) {
-                left_out.push(path);
-                continue;
-            }
-            self.meet(guid, name, &meta);
-        }
-        self.remove_all_but(guid, &met);
-        let settled = modified.elapsed().is_ok_and(|age| age > SETTLED);
-        if let Some(node) = self.nodes.get_mut(&guid)
-            && let Content::Folder(folder) = &mut node.content
-        {
-            folder.read_at = settled.then_some(modified);
-            folder.left_out = left_out;
-            node.modified_ms = milliseconds(modified);
-        }
-    }
+    // Changing.
 
-    /// A folder has an entry: known, renamed in case only, replaced by the other kind, or new.
-    fn meet(&mut self, parent: Guid, name: &str, meta: &Metadata) {
-        let known = self.folder_of(parent).and_then(|folder| folder.children.get(&fold(name)));
-        if let Some(&guid) = known
-            && let Some(node) = self.nodes.get_mut(&guid)
-        {
-            if matches!(node.content, Content::Folder(_)) == meta.is_dir() {
-                if node.name != name {
-                    name.clone_into(&mut node.name);
-                    node.e_version += 1;
-                    self.revision += 1;
-                }
-                return;
-            }
-            self.remove(guid);
-        }
-        let guid = self.insert(parent, name.to_owned(), meta);
-        self.refresh_folder(guid);
-    }
-
-    fn insert(&mut self, parent: Guid, name: String, meta: &Metadata) -> Guid {
-        let is_root = name.is_empty();
-        let mut path = self.path(parent);
-        path.extend((!is_root).then(|| name.clone()));
-        let Origin { guid, generation, live, is_new } = self.origin(&path.join("/"), meta);
-        let content = match live.stamp {
-            // The size is set below, where the folders above learn of it.
-            Some(stamp) => Content::File(Stamp { size: 0, ..stamp }),
-            None => Content::Folder(Folder::default()),
+    /// Adds a node to a folder that has no child of that name.
+    pub(super) fn insert(&mut self, parent: Index, seedling: Seedling) -> Index {
+        let path = match self.path(parent) {
+            above if above.is_empty() => seedling.name.clone(),
+            above => format!("{above}/{}", seedling.name),
         };
-        let key = fold(&name);
-        let node = Node {
+        let guid = self.new_guid(&path);
+        self.insert_as(guid, parent, seedling)
+    }
+
+    pub(super) fn insert_as(&mut self, guid: Guid, parent: Index, seedling: Seedling) -> Index {
+        let index = self.nodes.len() as Index;
+        let Seedling { name, created_ms, modified_ms, body } = seedling;
+        let (e_version, c_version) = match body {
+            Body::File { .. } => FILE_VERSIONS,
+            _ => FOLDER_VERSIONS,
+        };
+        let size = match &body {
+            Body::File { size, .. } => *size,
+            _ => 0,
+        };
+        let key = fold(&name).into_boxed_str();
+        self.nodes.push(Node {
+            guid,
             parent,
-            name,
-            generation,
-            created_ms: live.created_ms,
-            modified_ms: milliseconds(meta.modified().unwrap_or(UNIX_EPOCH)),
-            e_version: live.e_version,
-            c_version: live.c_version,
-            content,
-        };
-        self.nodes.insert(guid, node);
+            name: name.into(),
+            created_ms,
+            modified_ms,
+            client_modified_ms: None,
+            e_version,
+            c_version,
+            changed: 0,
+            deleted: false,
+            body,
+            marks: None,
+        });
+        self.by_guid.insert(guid, index);
+        if let Some(folder) = self.folder_mut(parent) {
+            folder.children.insert(key, index);
+        }
+        self.resize_above(index, 0, size);
+        self.changed(index);
+        self.content_changed_above(index);
+        index
+    }
+
+    /// An identifier for the path, another one than items had there before.
+    fn new_guid(&self, path: &str) -> Guid {
+        let candidates = (0_u32..).map(|generation| {
+            let digest = hmac::sign(&self.id_key, format!("{generation}/{path}").as_bytes());
+            Guid::from_digest(digest.as_ref())
+        });
+        // Items that were deleted or moved away keep the identifier of their first path.
+        let mut free = candidates.filter(|guid| !self.by_guid.contains_key(guid));
+        free.next().unwrap_or(ROOT)
+    }
+
+    /// Notes that a node is not as it was.
+    pub(super) fn changed(&mut self, index: Index) {
         self.revision += 1;
-        if is_root {
-            return guid;
-        }
-        if let Some(Node { content: Content::Folder(folder), .. }) = self.nodes.get_mut(&parent) {
-            folder.children.insert(key, guid);
-        }
-        if let Some(stamp) = live.stamp {
-            self.set_size(guid, stamp.size);
-            self.observe(guid, meta);
-        }
-        if is_new {
-            self.content_changed_in(parent);
-        }
-        guid
-    }
-
-    /// Who an item is that was just met: one of the last run, or a new one.
-    fn origin(&mut self, path: &str, meta: &Metadata) -> Origin {
-        let stamp = (!meta.is_dir()).then(|| stamp(meta));
-        let record = self.remembered.remove(path);
-        let mut generation = self.generations.get(path).copied().unwrap_or(0);
-        if let Some(record) = record {
-            generation = generation.max(record.generation);
-            match record.live {
-                Some(live) if live.stamp.is_some() == stamp.is_some() => {
-                    return Origin { guid: record.guid, generation, live, is_new: false };
-                }
-                Some(_) => generation += 1,
-                None => {}
-            }
-        }
-        let modified = meta.modified().unwrap_or(UNIX_EPOCH);
-        let created = meta.created().unwrap_or(modified).min(modified);
-        let (e_version, c_version) = if stamp.is_some() { FILE_VERSIONS } else { FOLDER_VERSIONS };
-        let created_ms = milliseconds(created);
-        Origin {
-            guid: if path.is_empty() { ROOT } else { self.new_guid(path, generation) },
-            generation,
-            live: Live { created_ms, e_version, c_version, stamp },
-            is_new: true,
-        }
-    }
-
-    fn new_guid(&self, path: &str, generation: u32) -> Guid {
-        let digest = hmac::sign(&self.id_key, format!("{generation}/{path}").as_bytes());
-        Guid::from_digest(digest.as_ref())
-    }
-
-    /// Takes note of a file's current size and time.
-    fn observe(&mut self, guid: Guid, meta: &Metadata) {
-        let now = stamp(meta);
-        let Some(node) = self.nodes.get_mut(&guid) else { return };
-        let Content::File(known) = &node.content else { return };
-        if *known == now {
+        if self.building {
             return;
         }
-        node.modified_ms = milliseconds(meta.modified().unwrap_or(UNIX_EPOCH));
-        node.content = Content::File(Stamp { size: known.size, ..now });
+        let now_ms = self.clock.now_ms();
+        self.latest += 1;
+        let latest = self.latest;
+        let before = std::mem::replace(&mut self.node_mut(index).changed, latest);
+        self.log.remove(&before);
+        self.log.insert(latest, (index, now_ms));
+    }
+
+    /// The content of a file is another.
+    pub(super) fn set_content(
+        &mut self,
+        index: Index,
+        size: u64,
+        source: Source,
+        modified_ms: i64,
+    ) {
+        let node = self.node_mut(index);
+        let Body::File { size: old, source: known } = &mut node.body else { return };
+        let before = std::mem::replace(old, size);
+        *known = source;
         // The service counts the upload and the properties it writes afterwards.
         node.e_version += 2;
         node.c_version += 1;
-        let parent = node.parent;
-        self.revision += 1;
-        self.set_size(guid, now.size);
-        self.content_changed_in(parent);
+        node.modified_ms = modified_ms;
+        self.resize_above(index, before, size);
+        self.changed(index);
+        self.content_changed_above(index);
     }
 
-    /// Sets a file's size and that of the folders above it.
-    fn set_size(&mut self, guid: Guid, size: u64) {
-        let Some(node) = self.nodes.get_mut(&guid) else { return };
-        let Content::File(stamp) = &mut node.content else { return };
-        let old = std::mem::replace(&mut stamp.size, size);
-        self.each_ancestor(guid, |folder| folder.size = folder.size - old + size);
+    /// Takes a node out of its folder, and everything in it; tombstones stay.
+    pub(super) fn delete(&mut self, index: Index) {
+        self.detach(index);
+        self.bury(index);
     }
 
-    fn content_changed_in(&mut self, folder: Guid) {
-        let mut at = folder;
-        while let Some(node) = self.nodes.get_mut(&at) {
-            node.c_version += 1;
-            if at == ROOT {
-                break;
+    fn bury(&mut self, index: Index) {
+        let children: Vec<Index> =
+            self.folder(index).into_iter().flat_map(|f| f.children.values().copied()).collect();
+        self.node_mut(index).deleted = true;
+        self.changed(index);
+        for child in children {
+            self.bury(child);
+        }
+    }
+
+    /// Takes a node out of its folder's list; sizes above follow.
+    pub(super) fn detach(&mut self, index: Index) {
+        let size = self.size(index);
+        self.content_changed_above(index);
+        self.resize_above(index, size, 0);
+        let (parent, key) = (self.node(index).parent, fold(&self.node(index).name));
+        if let Some(folder) = self.folder_mut(parent) {
+            folder.children.remove(key.as_str());
+        }
+    }
+
+    /// Puts a node that was taken out into a folder under a name.
+    pub(super) fn attach(&mut self, index: Index, parent: Index, name: &str) {
+        let node = self.node_mut(index);
+        node.parent = parent;
+        if &*node.name != name {
+            node.name = name.into();
+        }
+        if let Some(folder) = self.folder_mut(parent) {
+            folder.children.insert(fold(name).into_boxed_str(), index);
+        }
+        let size = self.size(index);
+        self.resize_above(index, 0, size);
+        self.content_changed_above(index);
+    }
+
+    fn size(&self, index: Index) -> u64 {
+        match &self.node(index).body {
+            Body::File { size, .. } => *size,
+            Body::Folder(folder) => folder.size,
+            Body::Remote(_) => 0,
+        }
+    }
+
+    fn resize_above(&mut self, index: Index, before: u64, now: u64) {
+        let mut at = index;
+        while before != now && at != TOP {
+            at = self.node(at).parent;
+            if let Some(folder) = self.folder_mut(at) {
+                folder.size = folder.size - before + now;
             }
-            at = node.parent;
         }
     }
 
-    fn each_ancestor(&mut self, guid: Guid, mut change: impl FnMut(&mut Folder)) {
-        let mut at = guid;
-        while at != ROOT {
-            let Some(parent) = self.nodes.get(&at).map(|node| node.parent) else { return };
-            if let Some(Node { content: Content::Folder(folder), .. }) = self.nodes.get_mut(&parent)
-            {
-                change(folder);
-            }
-            at = parent;
+    /// The folders above have other contents now, which their cTags tell.
+    fn content_changed_above(&mut self, index: Index) {
+        let mut at = index;
+        while !self.building && at != TOP {
+            at = self.node(at).parent;
+            self.node_mut(at).c_version += 1;
         }
     }
-
-    fn remove_all_but(&mut self, guid: Guid, met: &HashSet<String>) {
-        let Some(folder) = self.folder_of(guid) else { return };
-        let gone = folder.children.iter().filter(|(key, _)| !met.contains(*key));
-        for child in gone.map(|(_, &child)| child).collect::<Vec<_>>() {
-            self.remove(child);
-        }
-    }
-
-    /// Forgets an item and everything in it.
-    fn remove(&mut self, guid: Guid) {
-        if let Some(folder) = self.folder_of(guid) {
-            for child in folder.children.values().copied().collect::<Vec<_>>() {
-                self.remove(child);
-            }
-        } else {
-            self.set_size(guid, 0);
-        }
-        let path = self.path(guid).join("/");
-        let Some(node) = self.nodes.remove(&guid) else { return };
-        self.generations.insert(path, node.generation + 1);
-        self.revision += 1;
-        if let Some(Node { content: Content::Folder(folder), .. }) =
-            self.nodes.get_mut(&node.parent)
-        {
-            folder.children.remove(&fold(&node.name));
-        }
-        self.content_changed_in(node.parent);
-    }
-}
-
-/// Metadata of a file, a folder, or a link to a file. A link to a folder could make a loop.
-fn metadata(path: &std::path::Path) -> Option<Metadata> {
-    let meta = fs::symlink_metadata(path).ok()?;
-    if !meta.is_symlink() {
-        return (meta.is_file() || meta.is_dir()).then_some(meta);
-    }
-    fs::metadata(path).ok().filter(Metadata::is_file)
-}
-
-fn stamp(meta: &Metadata) -> Stamp {
-    let modified = meta.modified().unwrap_or(UNIX_EPOCH);
-    let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let modified_ns = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
-    Stamp { size: meta.len(), modified_ns }
-}
-
-fn milliseconds(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,242 +1,166 @@
-//! Refusals of the token endpoint: the rows of the AADSTS table and the body they come in. (7.5)
+//! Refusals, and the body in which the token endpoint tells them. (7.5)
 
 use http::{HeaderMap, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::reply;
+use super::table::{self, AtAuthorize, Row};
 use crate::body::Reply;
 use crate::clock;
 use crate::guid::Guid;
+use crate::world::World;
 
 /// Text that a client sent is repeated only so far.
 const MAX_ECHO: usize = 100;
 
-/// Why a token request is refused.
+/// Why a request is refused: a row of the table, and what it is about. Holds no secret.
 #[derive(Debug)]
-pub(super) enum Refusal {
-    /// Another method than POST. (GEN)
-    OnlyPost,
-    MissingParameter(&'static str),
-    MalformedRequest,
-    MalformedGrant,
-    UnsupportedGrant(String),
-    TenantNotFound(String),
-    TenantMalformed(String),
-    TenantNil,
-    UnknownApplication(String),
-    SecretMissing,
-    SecretWrong(String),
-    ScopeInvalid(String),
-    /// The scopes of an account that did not consent to them.
-    ConsentMissing,
-    UnknownResource(String),
-    /// The refresh token was revoked, or is not known here; times in milliseconds.
-    GrantRevoked {
-        issued_ms: Option<i64>,
-        valid_from_ms: i64,
-    },
-    /// Not used for 90 days.
-    GrantInactive {
-        issued_ms: i64,
-    },
-    /// The answer of personal accounts to every refresh token that is not valid.
-    PersonalGrantInvalid,
-    /// The account is of another directory than the URL's.
-    OtherDirectory,
-    /// The emulator could not keep the tokens it would have issued.
-    Unavailable,
-}
-
-struct Row {
+pub(super) struct Refusal {
     code: u32,
-    status: StatusCode,
-    error: &'static str,
+    about: Vec<String>,
+    error: Option<&'static str>,
     suberror: Option<&'static str>,
-    text: String,
+    text: Option<&'static str>,
+    on_a_page: bool,
 }
 
 impl Refusal {
-    fn row(&self) -> Row {
-        let row = |code, error, text: String| Row {
-            code,
-            status: StatusCode::BAD_REQUEST,
-            error,
-            suberror: None,
-            text,
-        };
-        match self {
-            Self::OnlyPost => row(
-                900561,
-                "invalid_request",
-                "The endpoint only accepts POST requests.".to_owned(),
-            ),
-            Self::MissingParameter(name) => row(
-                900144,
-                "invalid_request",
-                format!("The request body must contain the following parameter: '{name}'."),
-            ),
-            Self::MalformedRequest => row(
-                9002313,
-                "invalid_request",
-                "Invalid request. Request is malformed or invalid.".to_owned(),
-            ),
-            Self::MalformedGrant => row(
-                9002313,
-                "invalid_grant",
-                "Invalid request. Request is malformed or invalid.".to_owned(),
-            ),
-            Self::UnsupportedGrant(grant) => row(
-                70003,
-                "unsupported_grant_type",
-                format!("The app requested an unsupported grant type '{}'.", echo(grant)),
-            ),
-            Self::TenantNotFound(tenant) => row(
-                90002,
-                "invalid_request",
-                format!("Tenant '{}' not found. Check the tenant ID.", echo(tenant)),
-            ),
-            Self::TenantMalformed(tenant) => row(
-                900023,
-                "invalid_request",
-                format!(
-                    "Specified tenant identifier '{}' is neither a valid DNS name, nor a valid \
-                     external domain.",
-                    echo(tenant)
-                ),
-            ),
-            Self::TenantNil => row(
-                900021,
-                "invalid_request",
-                "Requested tenant identifier is not valid.".to_owned(),
-            ),
-            Self::ScopeInvalid(scope) => row(
-                70011,
-                "invalid_scope",
-                format!(
-                    "The provided request must include a 'scope' input parameter. The scope '{}' \
-                     is not valid.",
-                    echo(scope)
-                ),
-            ),
-            Self::UnknownResource(resource) => row(
-                500011,
-                "invalid_resource",
-                format!("The resource principal named {} was not found.", echo(resource)),
-            ),
-            Self::Unavailable => Row {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                ..row(
-                    90033,
-                    "temporarily_unavailable",
-                    "A transient error has occurred.".to_owned(),
-                )
-            },
-            _ => self.identity_row(row),
-        }
+    /// The refusal of a number.
+    pub(super) fn new(code: u32) -> Self {
+        Self { code, about: Vec::new(), error: None, suberror: None, text: None, on_a_page: false }
     }
 
-    /// The rows about applications, consent and grants.
-    fn identity_row(&self, row: impl Fn(u32, &'static str, String) -> Row) -> Row {
-        let unauthorized = |row: Row| Row { status: StatusCode::UNAUTHORIZED, ..row };
-        let bad_token = |row: Row| Row { suberror: Some("bad_token"), ..row };
-        match self {
-            Self::UnknownApplication(id) => row(
-                700016,
-                "unauthorized_client",
-                format!(
-                    "Application with identifier '{}' was not found in the directory.",
-                    echo(id)
-                ),
-            ),
-            Self::SecretMissing => unauthorized(row(
-                7000218,
-                "invalid_client",
-                "The request body must contain the following parameter: 'client_assertion' or \
-                 'client_secret'."
-                    .to_owned(),
-            )),
-            Self::SecretWrong(app) => unauthorized(row(
-                7000215,
-                "invalid_client",
-                format!(
-                    "Invalid client secret provided. Ensure the secret being sent in the request \
-                     is the client secret value, not the client secret ID, for a secret added to \
-                     app '{app}'."
-                ),
-            )),
-            Self::ConsentMissing => Row {
-                suberror: Some("consent_required"),
-                ..row(
-                    65001,
-                    "invalid_grant",
-                    "The user or administrator has not consented to use the application."
-                        .to_owned(),
-                )
-            },
-            Self::GrantInactive { issued_ms } => bad_token(row(
-                700082,
-                "invalid_grant",
-                format!(
-                    "The refresh token has expired due to inactivity. The token was issued on {} \
-                     and was inactive for 90.00:00:00.",
-                    clock::iso(*issued_ms)
-                ),
-            )),
-            Self::GrantRevoked { issued_ms, valid_from_ms } => row(
-                50173,
-                "invalid_grant",
-                format!(
-                    "The provided grant has expired due to it being revoked, a fresh auth token is \
-                     needed. The grant was issued on '{}' and the TokensValidFrom date for this \
-                     user is '{}'.",
-                    issued_ms.map_or_else(|| "unknown".to_owned(), clock::iso),
-                    clock::iso(*valid_from_ms)
-                ),
-            ),
-            Self::OtherDirectory => row(
-                50020,
-                "invalid_grant",
-                "The user account does not exist in this tenant.".to_owned(),
-            ),
-            _ => row(
-                70000,
-                "invalid_grant",
-                "The provided value for the input parameter 'refresh_token' is not valid."
-                    .to_owned(),
-            ),
+    /// The emulator could not do its part: the service calls that transient.
+    pub(super) fn unavailable() -> Self {
+        Self::new(90_033)
+    }
+
+    pub(super) fn missing(parameter: &str) -> Self {
+        Self::new(900_144).about(parameter)
+    }
+
+    pub(super) fn malformed() -> Self {
+        Self::new(9_002_313)
+    }
+
+    /// Fills the next gap in the row's text.
+    pub(super) fn about(mut self, what: impl ToString) -> Self {
+        self.about.push(what.to_string());
+        self
+    }
+
+    /// Under another name than the row's.
+    pub(super) fn named(mut self, error: &'static str) -> Self {
+        self.error = Some(error);
+        self
+    }
+
+    pub(super) fn suberror(mut self, suberror: &'static str) -> Self {
+        self.suberror = Some(suberror);
+        self
+    }
+
+    /// With another text than the row's.
+    pub(super) fn saying(mut self, text: &'static str) -> Self {
+        self.text = Some(text);
+        self
+    }
+
+    /// Shown to the person, whatever the row says.
+    pub(super) fn on_a_page(mut self) -> Self {
+        self.on_a_page = true;
+        self
+    }
+
+    pub(super) fn code(&self) -> u32 {
+        self.code
+    }
+
+    pub(super) fn at_authorize(&self) -> AtAuthorize {
+        if self.on_a_page { AtAuthorize::Page } else { self.row().at_authorize }
+    }
+
+    pub(super) fn error(&self) -> &'static str {
+        self.error.unwrap_or(self.row().error)
+    }
+
+    fn row(&self) -> &'static Row {
+        table::find(self.code)
+    }
+
+    /// `AADSTS…: …` with the identifiers of the exchange.
+    pub(super) fn description(&self, trace: &Trace) -> String {
+        let mut text = String::new();
+        let mut about = self.about.iter();
+        let template = self.text.unwrap_or(self.row().text);
+        for (index, part) in template.split("{}").enumerate() {
+            if index > 0 {
+                text.push_str(about.next().map_or("unknown", |what| echo(what)));
+            }
+            text.push_str(part);
         }
+        let separator = trace.separator();
+        format!(
+            "AADSTS{}: {text}{separator}Trace ID: {}{separator}Correlation ID: \
+             {}{separator}Timestamp: {}",
+            self.code,
+            trace.trace_id,
+            trace.correlation_id,
+            clock::entra(trace.now_ms),
+        )
+    }
+
+    pub(super) fn error_uri(&self) -> String {
+        format!("https://login.microsoftonline.com/error?code={}", self.code)
+    }
+
+    pub(super) fn sub(&self) -> Option<&'static str> {
+        self.suberror.or(self.row().suberror)
+    }
+
+    /// The claims challenge: JSON in a string. (7.5)
+    pub(super) fn claims(&self, trace: &Trace) -> Option<String> {
+        self.row().claims.then(|| {
+            let policy = json!({ "essential": true, "values": [trace.policy] });
+            json!({ "access_token": { "capolids": policy } }).to_string()
+        })
     }
 
     /// The answer of the token endpoint.
     pub(super) fn into_reply(self, trace: &Trace) -> Reply {
-        self.reply_as(self.row(), trace)
+        self.reply_as(self.error(), trace)
     }
 
     /// The answer of the metadata documents, which call an unknown tenant by another name. (7.1)
     pub(super) fn into_metadata_reply(self, trace: &Trace) -> Reply {
-        let row = self.row();
-        let error = if row.code == 90002 { "invalid_tenant" } else { row.error };
-        self.reply_as(Row { error, ..row }, trace)
+        let error = if self.code == 90_002 { "invalid_tenant" } else { self.error() };
+        self.reply_as(error, trace)
     }
 
-    fn reply_as(&self, row: Row, trace: &Trace) -> Reply {
-        let timestamp = clock::entra(trace.now_ms);
+    fn reply_as(&self, error: &str, trace: &Trace) -> Reply {
+        let status = StatusCode::from_u16(self.row().status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut reply = reply::json(status, &self.body(error, trace), trace);
+        reply::telemetry(&mut reply, self.code);
+        reply
+    }
+
+    fn body(&self, error: &str, trace: &Trace) -> Value {
         let mut body = json!({
-            "error": row.error,
-            "error_description": format!(
-                "AADSTS{}: {} Trace ID: {} Correlation ID: {} Timestamp: {timestamp}",
-                row.code, row.text, trace.trace_id, trace.correlation_id,
-            ),
-            "error_codes": [row.code],
-            "timestamp": timestamp,
+            "error": error,
+            "error_description": self.description(trace),
+            "error_codes": [self.code],
+            "timestamp": clock::entra(trace.now_ms),
             "trace_id": trace.trace_id,
             "correlation_id": trace.correlation_id,
-            "error_uri": format!("https://login.microsoftonline.com/error?code={}", row.code),
+            "error_uri": self.error_uri(),
         });
-        if let Some(suberror) = row.suberror {
+        if let Some(suberror) = self.sub() {
             body["suberror"] = json!(suberror);
         }
-        reply::json(row.status, &body, trace)
+        if let Some(claims) = self.claims(trace) {
+            body["claims"] = json!(claims);
+        }
+        body
     }
 }
 
@@ -250,12 +174,64 @@ pub(super) struct Trace {
     pub(super) trace_id: Guid,
     /// The client's own, if it sent one. (7.5)
     pub(super) correlation_id: Guid,
+    /// The policy of conditional access that challenges name.
+    policy: Guid,
+    crlf: bool,
 }
 
 impl Trace {
-    pub(super) fn new(now_ms: i64, headers: &HeaderMap) -> Self {
+    pub(super) fn new(world: &World, headers: &HeaderMap) -> Self {
         let sent = headers.get("client-request-id").and_then(|value| value.to_str().ok());
-        let correlation_id = sent.and_then(|id| id.parse().ok()).unwrap_or_else(Guid::random);
-        Self { now_ms, trace_id: Guid::random(), correlation_id }
+        Self {
+            now_ms: world.clock.now_ms(),
+            trace_id: world.random.guid(),
+            correlation_id: sent
+                .and_then(|id| id.trim_matches(['{', '}']).parse().ok())
+                .unwrap_or_else(|| world.random.guid()),
+            policy: Guid::from_digest(&world.random.key_for("conditional access policy")),
+            crlf: world.variants().crlf_in_errors,
+        }
+    }
+
+    /// What stands between the parts of a description: older recordings have line ends. (7.5)
+    fn separator(&self) -> &'static str {
+        if self.crlf { "\r\n" } else { " " }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(crlf: bool) -> Trace {
+        let guid = Guid::from_u128(7);
+        Trace { now_ms: 0, trace_id: guid, correlation_id: guid, policy: guid, crlf }
+    }
+
+    /// Section 7.5: either separator.
+    #[test]
+    fn a_description_names_the_number_the_matter_and_the_exchange() {
+        let text = Refusal::new(90_002).about("northwind.com").description(&trace(false));
+        assert!(text.starts_with("AADSTS90002: Tenant 'northwind.com' not found."), "{text}");
+        assert!(text.contains(" Trace ID: 00000000-"), "{text}");
+        assert!(text.ends_with(" Timestamp: 1970-01-01 00:00:00Z"), "{text}");
+        let text = Refusal::new(90_002).description(&trace(true));
+        assert!(text.contains("\r\nCorrelation ID: "), "{text}");
+    }
+
+    /// Section 7.5: `claims` is a string that holds JSON.
+    #[test]
+    fn a_claims_challenge_is_json_in_a_string() {
+        let claims = Refusal::new(53_003).claims(&trace(false)).unwrap();
+        let claims: Value = serde_json::from_str(&claims).unwrap();
+        assert_eq!(claims["access_token"]["capolids"]["essential"], true);
+        assert!(Refusal::new(70_008).claims(&trace(false)).is_none());
+    }
+
+    #[test]
+    fn sent_text_is_repeated_only_so_far_and_never_cut_inside_a_letter() {
+        let long = "ü".repeat(1_000);
+        let text = Refusal::new(70_003).about(long).description(&trace(false));
+        assert_eq!(text.matches('ü').count(), MAX_ECHO / 2);
     }
 }

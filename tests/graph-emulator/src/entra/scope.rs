@@ -1,156 +1,260 @@
 //! Scopes: how they are asked for, which are known, and how an answer names them. (7.3)
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
-
 use super::errors::Refusal;
-use crate::profile::Profile;
+use crate::population::{KNOWN, Scopes};
+use crate::variants::ScopeEcho;
 
-const GRAPH: &str = "https://graph.microsoft.com/";
+pub(super) const GRAPH: &str = "https://graph.microsoft.com/";
+/// Graph, by the identifier of its application.
+const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000/";
 /// Scopes that are about signing in and belong to no resource.
 const SIGN_IN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
-/// The permissions of Graph that the emulator knows.
-const KNOWN: [&str; 11] = [
-    "Files.Read",
-    "Files.Read.All",
-    "Files.ReadWrite",
-    "Files.ReadWrite.All",
-    "Files.Read.Selected",
-    "Files.ReadWrite.AppFolder",
-    "Sites.Read.All",
-    "Sites.ReadWrite.All",
-    "User.Read",
-    "User.ReadWrite",
-    "User.Read.All",
+/// Permissions for whoever is signed in that only an administrator can grant in a work directory.
+const ADMINISTRATORS: [&str; 4] =
+    ["Directory.Read.All", "Group.Read.All", "Sites.FullControl.All", "User.Read.All"];
+/// Other resources that every directory knows; none of the applications has permissions for them.
+const OTHERS: [&str; 11] = [
+    "https://api.spaces.skype.com",
+    "https://graph.windows.net",
+    "https://management.azure.com",
+    "https://management.core.windows.net",
+    "https://manage.office.com",
+    "https://onenote.com",
+    "https://outlook.office.com",
+    "https://outlook.office365.com",
+    "https://storage.azure.com",
+    "https://substrate.office.com",
+    "https://vault.azure.net",
 ];
 
-/// A set of permissions of Graph, by their short names.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Scopes(BTreeSet<String>);
-
-impl Scopes {
-    pub(crate) fn of(names: &[&str]) -> Self {
-        Self(names.iter().map(|&name| name.to_owned()).collect())
-    }
-
-    /// Whether any of `names` is among them.
-    pub(crate) fn any(&self, names: &[&str]) -> bool {
-        names.iter().any(|&name| self.0.contains(name))
-    }
-
-    /// Space separated, as the `scp` claim has them.
-    pub(super) fn joined(&self) -> String {
-        self.0.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// What a token request asks for, checked against what was consented to.
-#[derive(Debug)]
+/// The `scope` parameter of a request.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Asked {
-    pub(super) scopes: Scopes,
+    /// Permissions by name.
+    named: Vec<Word>,
+    /// All that the registration names.
+    default: Option<Word>,
     /// Whether an id_token is wanted.
     pub(super) open_id: bool,
-    /// The `scope` of the answer.
-    pub(super) echo: String,
+    /// Whether the id_token shall have the address.
+    pub(super) email: bool,
+    /// Whether a refresh token is wanted.
+    pub(super) offline: bool,
+}
+
+/// A permission of Graph: its name, and whether it was written with the resource.
+#[derive(Clone, Debug)]
+struct Word {
+    name: String,
+    qualified: bool,
 }
 
 impl Asked {
-    /// Reads the `scope` parameter; `None` asks for all that was granted before.
-    pub(super) fn parse(
-        text: Option<&str>,
-        granted: &Scopes,
-        consented: &Scopes,
-        profile: Profile,
-    ) -> Result<Self, Refusal> {
-        let words: Vec<&str> = text.unwrap_or_default().split_whitespace().collect();
-        if words.is_empty() {
-            let scopes = granted.clone();
-            return Ok(Self { echo: echo(&scopes, "", profile), scopes, open_id: false });
-        }
-        let (mut named, mut default, mut qualified, mut open_id) =
-            (BTreeSet::new(), false, false, false);
-        for &word in &words {
-            if SIGN_IN.contains(&word) {
-                open_id |= word == "openid";
-                continue;
-            }
-            let short = match word.get(..GRAPH.len()) {
-                Some(prefix) if prefix.eq_ignore_ascii_case(GRAPH) => {
-                    qualified = true;
-                    &word[GRAPH.len()..]
-                }
-                _ if word.contains("://") => return Err(Refusal::UnknownResource(word.to_owned())),
-                _ => word,
+    /// Reads the parameter.
+    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        let mut asked = Self::default();
+        let mut stranger = None;
+        for word in text.split_whitespace() {
+            let (name, qualified) = match unqualified(word) {
+                Some(name) => (name, true),
+                None => (word, false),
             };
-            if short == ".default" {
-                default = true;
-                continue;
+            if SIGN_IN.contains(&name) {
+                asked.open_id |= name == "openid";
+                asked.email |= name == "email";
+                asked.offline |= name == "offline_access";
+            } else if !qualified && names_a_resource(word) {
+                stranger = Some(word);
+            } else if name == ".default" {
+                asked.default = Some(Word { name: name.to_owned(), qualified });
+            } else {
+                let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name));
+                let known = known.ok_or_else(|| Refusal::new(70_011).about(word))?;
+                asked.named.push(Word { name: (*known).to_owned(), qualified });
             }
-            let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(short));
-            let Some(&known) = known else { return Err(Refusal::ScopeInvalid(word.to_owned())) };
-            named.insert(known.to_owned());
         }
-        if default && !named.is_empty() {
-            return Err(Refusal::ScopeInvalid(words.join(" ")));
+        match stranger {
+            Some(_) if !asked.is_about_signing_in() => Err(Refusal::new(28_000).about(text)),
+            Some(word) => Err(other_resource(word)),
+            None if asked.default.is_some() && !asked.named.is_empty() => {
+                Err(Refusal::new(70_011).about(text))
+            }
+            None => Ok(asked),
         }
-        let scopes = if default { consented.clone() } else { Scopes(named) };
-        if !scopes.0.is_subset(&consented.0) {
-            return Err(Refusal::ConsentMissing);
+    }
+
+    /// Whether nothing of a resource is asked for.
+    pub(super) fn is_about_signing_in(&self) -> bool {
+        self.named.is_empty() && self.default.is_none()
+    }
+
+    pub(super) fn is_default(&self) -> bool {
+        self.default.is_some()
+    }
+
+    /// Whether it is what an application by itself has to ask for: a resource's `.default` alone.
+    pub(super) fn is_default_alone(&self) -> bool {
+        let qualified = self.default.as_ref().is_some_and(|word| word.qualified);
+        qualified && self.named.is_empty()
+    }
+
+    /// What a person has to consent to. `.default` asks for the registration's permissions, but
+    /// only of who has consented to nothing.
+    pub(super) fn wanted(&self, registered: &Scopes, consented: &Scopes) -> Scopes {
+        match self.default {
+            Some(_) if consented.is_empty() => registered.clone(),
+            Some(_) => consented.clone(),
+            // Tokens to sign in with carry all that was consented to.
+            None if self.named.is_empty() => consented.clone(),
+            None => Scopes::of(self.named.iter().map(|word| word.name.as_str())),
         }
-        let prefix = if qualified { GRAPH } else { "" };
-        Ok(Self { echo: echo(&scopes, prefix, profile), scopes, open_id })
+    }
+
+    /// The `scope` of an answer that grants `scopes`. `offline_access` is never listed. (7.3)
+    pub(super) fn echo(&self, how: ScopeEcho, scopes: &Scopes, personal: bool) -> Option<String> {
+        let qualified = self.named.iter().chain(&self.default).any(|word| word.qualified);
+        let named = |qualified: bool| {
+            let prefix = if qualified { GRAPH } else { "" };
+            scopes.iter().map(|name| format!("{prefix}{name}")).collect::<Vec<_>>()
+        };
+        let mut words = match how {
+            ScopeEcho::Missing => return None,
+            ScopeEcho::Short => return Some(named(false).join(" ")),
+            ScopeEcho::Qualified => return Some(named(true).join(" ")),
+            ScopeEcho::AsAsked if personal => return Some(named(false).join(" ")),
+            ScopeEcho::AsAsked if !self.named.is_empty() => self.as_asked(),
+            ScopeEcho::AsAsked | ScopeEcho::Widened => named(qualified && !personal),
+        };
+        words.extend(["profile", "openid", "email"].map(str::to_owned));
+        Some(words.join(" "))
+    }
+
+    fn as_asked(&self) -> Vec<String> {
+        let prefix = |word: &Word| if word.qualified { GRAPH } else { "" };
+        self.named.iter().map(|word| format!("{}{}", prefix(word), word.name)).collect()
     }
 }
 
-/// Work accounts name scopes as they were asked for and add those of signing in; personal accounts
-/// use short names. `offline_access` is never listed. (7.3)
-fn echo(scopes: &Scopes, prefix: &str, profile: Profile) -> String {
-    match profile {
-        Profile::Personal => scopes.joined(),
-        Profile::Business => {
-            let named = scopes.0.iter().map(|name| format!("{prefix}{name}"));
-            let sign_in = ["profile", "openid", "email"].map(str::to_owned);
-            named.chain(sign_in).collect::<Vec<_>>().join(" ")
-        }
+/// Those that an administrator of a work directory has to grant.
+pub(super) fn for_administrators(scopes: &Scopes) -> Scopes {
+    Scopes::of(scopes.iter().filter(|name| ADMINISTRATORS.contains(name)))
+}
+
+/// The name below Graph's own; a slash too many is part of neither.
+fn unqualified(word: &str) -> Option<&str> {
+    [GRAPH, GRAPH_ID].iter().find_map(|prefix| {
+        let matches = word.get(..prefix.len())?.eq_ignore_ascii_case(prefix);
+        matches.then(|| word[prefix.len()..].trim_start_matches('/'))
+    })
+}
+
+fn names_a_resource(word: &str) -> bool {
+    word.contains("://") || word.ends_with("/.default")
+}
+
+/// No permission for a resource that is there, or no such resource. (7.5)
+fn other_resource(word: &str) -> Refusal {
+    let resource = word.rsplit_once('/').map_or(word, |(resource, _)| resource);
+    let resource = resource.trim_end_matches('/').to_ascii_lowercase();
+    let sharepoint = resource.starts_with("https://") && resource.ends_with(".sharepoint.com");
+    if sharepoint || OTHERS.contains(&resource.as_str()) {
+        Refusal::new(65_001)
+    } else {
+        Refusal::new(500_011).about(resource)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn ask(text: &str, profile: Profile) -> Result<Asked, Refusal> {
-        let consented = Scopes::of(&["Files.Read", "User.Read"]);
-        Asked::parse(Some(text), &consented, &consented, profile)
+    fn consented() -> Scopes {
+        Scopes::of(["Files.Read", "User.Read"])
+    }
+
+    fn echo(text: &str, how: ScopeEcho, personal: bool) -> String {
+        let asked = Asked::parse(text).unwrap();
+        let scopes = asked.wanted(&Scopes::default(), &consented());
+        asked.echo(how, &scopes, personal).unwrap_or_default()
     }
 
     /// Section 7.3.
     #[test]
     fn the_answer_names_scopes_as_they_were_asked_for_and_never_offline_access() {
-        let asked = "https://graph.microsoft.com/Files.Read offline_access openid";
-        let business = ask(asked, Profile::Business).unwrap();
-        assert_eq!(business.echo, "https://graph.microsoft.com/Files.Read profile openid email");
-        assert!(business.open_id);
-        assert_eq!(ask(asked, Profile::Personal).unwrap().echo, "Files.Read");
+        let text = "https://graph.microsoft.com/Files.Read User.Read offline_access openid";
+        assert!(Asked::parse(text).unwrap().open_id && Asked::parse(text).unwrap().offline);
+        assert_eq!(
+            echo(text, ScopeEcho::AsAsked, false),
+            "https://graph.microsoft.com/Files.Read User.Read profile openid email"
+        );
+        assert_eq!(echo(text, ScopeEcho::AsAsked, true), "Files.Read User.Read");
+        assert_eq!(echo(text, ScopeEcho::Missing, false), "");
+        assert_eq!(
+            echo("Files.Read", ScopeEcho::Qualified, false),
+            "https://graph.microsoft.com/Files.Read"
+        );
     }
 
     /// Section 7.3.
     #[test]
     fn default_means_everything_that_was_consented_to_and_cannot_be_mixed() {
-        let all = ask("https://graph.microsoft.com/.default offline_access", Profile::Business);
-        assert_eq!(all.unwrap().scopes.joined(), "Files.Read User.Read");
-        let mixed = ask(".default Files.Read", Profile::Business);
-        assert!(matches!(mixed, Err(Refusal::ScopeInvalid(_))));
+        let text = "https://graph.microsoft.com/.default offline_access openid profile";
+        let asked = Asked::parse(text).unwrap();
+        let all = Scopes::of(["Files.Read.All"]);
+        assert_eq!(asked.wanted(&all, &consented()), consented());
+        assert_eq!(asked.wanted(&all, &Scopes::default()), all);
+        assert_eq!(
+            echo(text, ScopeEcho::AsAsked, false),
+            "https://graph.microsoft.com/Files.Read https://graph.microsoft.com/User.Read \
+             profile openid email"
+        );
+        assert_eq!(Asked::parse(".default Files.Read").unwrap_err().code(), 70_011);
     }
 
-    /// Section 7.5: 70011, 65001, 500011.
+    /// Section 7.5: 70011, 65001, 500011; one resource per token.
     #[test]
-    fn unknown_scopes_missing_consent_and_other_resources_are_told_apart() {
-        let refused = |text: &str| ask(text, Profile::Business).unwrap_err();
-        assert!(matches!(refused("Files.Raed"), Refusal::ScopeInvalid(_)));
-        assert!(matches!(refused("Files.ReadWrite.All"), Refusal::ConsentMissing));
-        assert!(matches!(refused("https://vault.azure.net/x"), Refusal::UnknownResource(_)));
+    fn unknown_scopes_and_other_resources_are_told_apart() {
+        for (text, code) in [
+            ("Files.Raed", 70_011),
+            ("https://graph.microsoft.com/Files.Raed", 70_011),
+            ("https://vault.azure.net/.default", 65_001),
+            ("https://contoso.sharepoint.com/AllSites.Read", 65_001),
+            ("https://api.example.com/x", 500_011),
+            ("api://something/.default", 500_011),
+            ("Files.Read https://vault.azure.net/.default", 28_000),
+        ] {
+            assert_eq!(Asked::parse(text).unwrap_err().code(), code, "{text}");
+        }
+    }
+
+    /// Section 7.3.
+    #[test]
+    fn graph_may_be_named_by_its_identifier_and_with_a_slash_too_many() {
+        for text in [
+            "00000003-0000-0000-c000-000000000000/.default",
+            "https://graph.microsoft.com//.default",
+            "HTTPS://Graph.Microsoft.com/.default",
+        ] {
+            assert!(Asked::parse(text).unwrap().is_default_alone(), "{text}");
+        }
+        assert!(!Asked::parse(".default").unwrap().is_default_alone());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_scope_or_refused(text in ".*") {
+            let _ = Asked::parse(&text);
+        }
+
+        #[test]
+        fn names_are_found_in_any_case(index in 0..KNOWN.len(), upper: bool) {
+            let name = KNOWN[index];
+            let written = if upper { name.to_uppercase() } else { name.to_lowercase() };
+            let asked = Asked::parse(&format!("{GRAPH}{written}")).unwrap();
+            let wanted = asked.wanted(&Scopes::default(), &Scopes::default());
+            prop_assert_eq!(wanted.joined(), name);
+        }
     }
 }

@@ -1,110 +1,129 @@
 //! `/children`: the items of a folder, in pages. (1.4)
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde_json::{Value, json};
+use http::StatusCode;
+use serde::Serialize;
 
-use super::address::{Anchor, DriveAddress, ItemAddress};
+use super::address::{Anchor, ItemAddress};
 use super::errors::GraphError;
-use super::reply::{Answer, Object};
+use super::filter::Filter;
+use super::item::Found;
+use super::links::{Position, next_page};
+use super::reply::Answer;
+use super::row::{Row, Rows};
 use super::{Call, item, select};
-use crate::drive::Item;
+use crate::drive::{Drive, Item, Order};
+use crate::faults::PageTrick;
 use crate::preconditions;
-use crate::profile::Profile;
 use crate::world::World;
+
+/// Expanded children do not page. (1.3)
+const EXPANDED: usize = 200;
+
+/// A page of rows.
+#[derive(Serialize)]
+pub(super) struct RowsPage {
+    #[serde(rename = "@odata.context", skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<String>,
+    #[serde(rename = "@odata.count", skip_serializing_if = "Option::is_none")]
+    pub(super) count: Option<usize>,
+    #[serde(rename = "@odata.nextLink", skip_serializing_if = "Option::is_none")]
+    pub(super) next_link: Option<String>,
+    #[serde(rename = "@odata.deltaLink", skip_serializing_if = "Option::is_none")]
+    pub(super) delta_link: Option<String>,
+    pub(super) value: Vec<Row>,
+}
 
 pub(super) fn answer(
     world: &World,
     call: &Call,
-    drive: &DriveAddress,
+    found: &Found,
     address: &ItemAddress,
-    folder: &Item,
 ) -> Result<Answer, GraphError> {
-    select::check_item(&call.query, world.profile)?;
+    let Found { drive, item: folder, context } = found;
+    select::check_item(&call.query, drive.is_personal())?;
+    item::check_expand(call)?;
     let position = call.query.skip_token.as_deref().map(Position::read).transpose()?;
-    if position.is_none() && preconditions::none_match(&call.headers, &[&folder.e_tag()]) {
-        return Ok(Answer::NotModified { e_tag: folder.e_tag() });
+    let e_tag = drive.ids().e_tag(folder);
+    if position.is_none() && preconditions::none_match(&call.headers, &[&e_tag]) {
+        return Ok(Answer::NotModified { e_tag });
     }
-    let (after, served) = position.map_or((None, 0), |at| (Some(at.name), at.served));
-    // Of a file there are no children to speak of; the exact answer is not known.
-    let page = world
-        .drive
-        .children(folder.guid, after.as_deref(), call.query.page_size())
-        .ok_or_else(|| GraphError::invalid_request("Only folders have children"))?;
-
-    let mut body = Object::new();
+    let position = position.unwrap_or_default();
+    let (page, total) = page(world, call, drive, folder, &position)?;
+    let mut rows = Rows::new(world, drive, &call.query, call.at());
     let place = match &address.anchor {
         Anchor::Root if address.path.is_empty() => "root".to_owned(),
-        _ => format!("items('{}')", world.drive.ids.item(folder.guid)),
+        _ => format!("items('{}')", drive.ids().item(folder.guid, folder.ordinal)),
     };
-    let drive = item::drive_context(world, drive);
-    let context = format!("{drive}/{place}/children{}", call.query.selected());
-    body.insert("@odata.context".to_owned(), json!(context));
-    // Recorded on personal accounts. (1.4)
-    if world.profile == Profile::Personal {
-        body.insert("@odata.count".to_owned(), json!(page.total));
-    }
-    if let Some(name) = page.next {
-        let next = Position { name, served: served + page.items.len() };
-        body.insert("@odata.nextLink".to_owned(), json!(next_link(call, &next)));
-    }
-    let rows = page.items.iter();
-    let rows = rows.map(|row| item::describe(world, row, &call.query, call.now_ms));
-    body.insert("value".to_owned(), Value::Array(rows.map(Value::Object).collect()));
-    Ok(Answer::Found { body, e_tag: None })
+    let selected = call.query.selected();
+    let body = RowsPage {
+        context: call.context(&format!("{context}/{place}/children{selected}")),
+        // Recorded on personal accounts. (1.4)
+        count: drive.is_personal().then_some(total),
+        next_link: page.next,
+        delta_link: None,
+        value: page.items.iter().map(|item| rows.row(item)).collect(),
+    };
+    Ok(Answer::with_tag(StatusCode::OK, &body, None))
 }
 
-/// Absolute, on Graph's host and without a port. (1.4)
-fn next_link(call: &Call, next: &Position) -> String {
-    let options = call.query.repeated();
-    format!("https://graph.microsoft.com{}?{options}$skiptoken={}", call.path, next.write())
+/// The rows of a page and the link to the next.
+struct Listed {
+    items: Vec<Item>,
+    next: Option<String>,
 }
 
-/// How far a listing got: opaque to clients, in the form that was recorded. (1.4)
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Position {
-    /// The last name that was served.
-    name: String,
-    served: usize,
+fn page(
+    world: &World,
+    call: &Call,
+    drive: &Drive,
+    folder: &Item,
+    position: &Position,
+) -> Result<(Listed, usize), GraphError> {
+    let (size, empty, loops) = {
+        let variants = world.variants();
+        let size = call.query.page_size(variants.page_size, variants.page_limit);
+        let trick = call.trick;
+        let empty = variants.empty_pages || trick == Some(PageTrick::Empty);
+        (size, empty, variants.next_link_loops || trick == Some(PageTrick::Loop))
+    };
+    let order = call.query.order(drive.is_personal())?;
+    // Of a file there are no children to speak of; the exact answer is not known.
+    let not_a_folder = || GraphError::invalid_request("Only folders have children");
+    if !folder.is_folder() {
+        return Err(not_a_folder());
+    }
+    if empty && !position.emptied {
+        let again = Position { emptied: true, ..position.clone() };
+        let next = Some(next_page(call, &again.write()));
+        return Ok((Listed { items: Vec::new(), next }, 0));
+    }
+    let filter = call.query.filter.as_deref();
+    let filter = filter.map(|text| Filter::parse(text, drive.is_personal())).transpose()?;
+    let after = (position.name.as_str(), position.served);
+    let limit = if filter.is_some() { usize::MAX - 1 } else { size };
+    let page = drive.children(folder.guid, order, after, limit).ok_or_else(not_a_folder)?;
+    let (mut items, mut more, total) = (page.items, page.more, page.total);
+    if let Some(filter) = filter {
+        items.retain(|item| filter.picks(item));
+        more = items.len() > size;
+        items.truncate(size);
+    }
+    let by_name = order == (Order::Name, false);
+    let next = items.last().filter(|_| more).map(|last| Position {
+        name: if by_name { last.name.to_string() } else { String::new() },
+        served: position.served + items.len(),
+        emptied: false,
+    });
+    let next = if loops && next.is_some() { Some(position.clone()) } else { next };
+    let next = next.map(|next| next_page(call, &next.write()));
+    Ok((Listed { items, next }, total))
 }
 
-impl Position {
-    fn write(&self) -> String {
-        let name = utf8_percent_encode(&self.name, NON_ALPHANUMERIC);
-        let served = self.served;
-        let text = format!("Paged=TRUE&p_SortBehavior=1&p_FileLeafRef={name}&p_ID={served}");
-        URL_SAFE_NO_PAD.encode(text)
-    }
-
-    fn read(token: &str) -> Result<Self, GraphError> {
-        let read = || {
-            let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-            let rest = text.strip_prefix("Paged=TRUE&p_SortBehavior=1&p_FileLeafRef=")?;
-            let (name, served) = rest.split_once("&p_ID=")?;
-            let name = percent_decode_str(name).decode_utf8().ok()?.into_owned();
-            Some(Self { name, served: served.parse().ok()? })
-        };
-        read().ok_or_else(|| GraphError::invalid_request("The skip token is malformed"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_position_reads_back_the_same(name in ".*", served in 0usize..1_000_000) {
-            let position = Position { name, served };
-            prop_assert_eq!(Position::read(&position.write()).unwrap(), position);
-        }
-
-        #[test]
-        fn any_token_is_understood_or_refused(token in ".*") {
-            let _ = Position::read(&token);
-        }
-    }
+/// Children as part of their folder. (1.3)
+pub(super) fn expanded(world: &World, call: &Call, drive: &Drive, folder: &Item) -> Vec<Row> {
+    let order = (Order::Name, false);
+    let page = drive.children(folder.guid, order, ("", 0), EXPANDED);
+    let everything = super::query::Query::default();
+    let mut rows = Rows::new(world, drive, &everything, call.at());
+    page.into_iter().flat_map(|page| page.items).map(|item| rows.row(&item)).collect()
 }

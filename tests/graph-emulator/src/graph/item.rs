@@ -1,210 +1,174 @@
-//! Items: finding them, and the JSON of each profile. (1.3, 1.7 to 1.9)
+//! Items: finding them, and one of them as an answer. (1.1, 1.3)
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use super::address::{Anchor, DriveAddress, ItemAddress};
+use http::StatusCode;
+use percent_encoding::utf8_percent_encode;
+use serde_json::json;
+
+use super::address::{Anchor, DriveAddress, ItemAddress, View};
 use super::errors::GraphError;
-use super::query::Query;
-use super::reply::{Answer, Object, object};
-use super::{BASE, Call, drive, select};
-use crate::clock;
-use crate::drive::{DriveIds, Hashes, Item, Kind, ROOT, media_type};
-use crate::entra::SHAREPOINT_HOST;
+use super::reply::Answer;
+use super::row::{CONTEXT, Rows};
+use super::{Call, authorize, children, drive, select};
+use crate::drive::{Drive, Item, ROOT};
 use crate::preconditions;
-use crate::profile::Profile;
 use crate::world::World;
 
-/// What stays literal in a segment of a path; spaces, `#`, `%`, `?` and non-ASCII do not. (1.2)
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=')
-    .remove(b':')
-    .remove(b'@');
+/// Names of special folders; drives of work have the first three. (1.1)
+const SPECIAL: [&str; 6] = ["approot", "documents", "photos", "cameraroll", "desktop", "music"];
 
-/// The item that an address means.
+/// An item and the drive it is in.
+pub(super) struct Found {
+    pub(super) drive: Arc<Drive>,
+    pub(super) item: Item,
+    /// How its drive is named in contexts.
+    pub(super) context: String,
+}
+
+/// The item that an address means, if the caller may do this to it.
 pub(super) fn find(
     world: &World,
+    call: &Call,
     address: &DriveAddress,
     item: &ItemAddress,
-) -> Result<Item, GraphError> {
-    drive::check(world, address)?;
-    let not_found = || GraphError::item_not_found(world.profile);
-    let from = match &item.anchor {
-        Anchor::Root => ROOT,
-        Anchor::Id(id) => world.drive.ids.guid(id).ok_or_else(not_found)?,
+) -> Result<Found, GraphError> {
+    let drive = drive::find(world, call, address)?;
+    let not_found = || GraphError::item_not_found(drive.is_personal());
+    let start = match &item.anchor {
+        Anchor::Root => drive.root(),
+        Anchor::Special(name) => special(&drive, name)?,
+        Anchor::Id(id) => match drive.named(id) {
+            Some(item) => item,
+            None if call.query.include_deleted && drive.is_personal() => {
+                drive.named_or_deleted(id).ok_or_else(not_found)?
+            }
+            None => return Err(not_found()),
+        },
     };
-    world.drive.resolve(from, &item.path).ok_or_else(not_found)
+    let item = match item.path.as_slice() {
+        [] => start,
+        names => drive.resolve(start.guid, names).ok_or_else(not_found)?,
+    };
+    let context = drive_context(world, call, address, &drive);
+    let found = Found { drive, item, context };
+    authorize::permit_item(world, call, &found)?;
+    Ok(found)
+}
+
+/// A well-known folder; the one of the application is made when first asked for.
+fn special(drive: &Drive, name: &str) -> Result<Item, GraphError> {
+    let known = if drive.is_personal() { &SPECIAL[..] } else { &SPECIAL[..3] };
+    let name = name.to_ascii_lowercase();
+    if !known.contains(&name.as_str()) {
+        return Err(GraphError::invalid_request("The special folder identifier isn't valid"));
+    }
+    let not_found = || GraphError::item_not_found(drive.is_personal());
+    match drive.special(&name) {
+        Some(item) => Ok(item),
+        None if name == "approot" => {
+            let names = ["Apps".to_owned(), "Drive reader".to_owned()];
+            drive.make_folders(ROOT, &names).map_err(|_| not_found())
+        }
+        None => Err(not_found()),
+    }
+}
+
+/// `users('…')/drive` or `drives('…')`: the beginning of contexts. (1.7)
+pub(super) fn drive_context(
+    world: &World,
+    call: &Call,
+    address: &DriveAddress,
+    drive: &Drive,
+) -> String {
+    let population = world.population();
+    let user = match address {
+        DriveAddress::Mine => call.grant.user.and_then(|user| population.user(user)),
+        DriveAddress::User(name) => population.user_named(name),
+        _ => None,
+    };
+    match user {
+        Some(user) => format!("users('{}')/drive", utf8_percent_encode(&user.email, CONTEXT)),
+        None => format!("drives('{}')", drive.id()),
+    }
 }
 
 pub(super) fn answer(
     world: &World,
     call: &Call,
-    drive: &DriveAddress,
+    found: &Found,
     address: &ItemAddress,
-    item: &Item,
 ) -> Result<Answer, GraphError> {
-    select::check_item(&call.query, world.profile)?;
-    let e_tag = item.e_tag();
-    if preconditions::none_match(&call.headers, &[&e_tag, &item.c_tag()]) {
+    let Found { drive, item, context } = found;
+    select::check_item(&call.query, drive.is_personal())?;
+    check_expand(call)?;
+    let e_tag = drive.ids().e_tag(item);
+    if preconditions::none_match(&call.headers, &[&e_tag, &drive.ids().c_tag(item)]) {
         return Ok(Answer::NotModified { e_tag });
     }
-    let mut body = describe(world, item, &call.query, call.now_ms);
-    let context = context(world, drive, address, &call.query);
-    body.insert("@odata.context".to_owned(), json!(context));
-    Ok(Answer::Found { body, e_tag: Some(e_tag) })
-}
-
-/// The forms that were recorded. (1.7)
-fn context(world: &World, drive: &DriveAddress, address: &ItemAddress, query: &Query) -> String {
     let place = match address.anchor {
         Anchor::Root if address.path.is_empty() => "root",
         _ => "items",
     };
-    format!("{}/{place}{}/$entity", drive_context(world, drive), query.selected())
+    let mut rows = Rows::new(world, drive, &call.query, call.at());
+    let mut row = rows.row(item);
+    row.context = call.context(&format!("{context}/{place}{}/$entity", call.query.selected()));
+    if call.query.expands("children") && item.is_folder() {
+        row.children = Some(children::expanded(world, call, drive, item));
+    }
+    Ok(Answer::with_tag(StatusCode::OK, &row, Some(e_tag)))
 }
 
-/// `…/$metadata#users('…')/drive` or `…/$metadata#drives('…')`.
-pub(super) fn drive_context(world: &World, drive: &DriveAddress) -> String {
-    match drive {
-        DriveAddress::Mine => {
-            let user = utf8_percent_encode(&world.directory.account.email, FORM);
-            format!("{BASE}/$metadata#users('{user}')/drive")
+/// What can be expanded; the costly ones are empty here. (1.3)
+pub(super) fn check_expand(call: &Call) -> Result<(), GraphError> {
+    let known = ["children", "thumbnails", "permissions", "versions", "listItem", "tags"];
+    for expanded in &call.query.expand {
+        let name = expanded.split('(').next().unwrap_or_default();
+        if !known.contains(&name) {
+            let name = super::segment::brief(name);
+            let message = format!("Could not find a property named '{name}' to expand.");
+            return Err(GraphError::invalid_request(message));
         }
-        DriveAddress::Id(_) => format!("{BASE}/$metadata#drives('{}')", world.drive.ids.drive()),
     }
+    Ok(())
 }
 
-/// In contexts `@` is encoded too.
-const FORM: &AsciiSet = &SEGMENT.add(b'@');
-
-/// An item's JSON, as far as it is selected.
-pub(super) fn describe(world: &World, item: &Item, query: &Query, now_ms: i64) -> Object {
-    let ids = &world.drive.ids;
-    let (created, modified) = (clock::iso(item.created_ms), clock::iso(item.modified_ms));
-    let is_root = item.guid == ROOT;
-    let by = json!({ "user": person(world) });
-    let mut object = object(json!({
-        "id": ids.item(item.guid),
-        "name": if is_root { "root" } else { item.name() },
-        "size": item.size,
-        "createdDateTime": created,
-        "lastModifiedDateTime": modified,
-        "webUrl": web_url(world, item),
-        "createdBy": by,
-        "lastModifiedBy": by,
-        "parentReference": parent_reference(world, item),
-        "fileSystemInfo": { "createdDateTime": created, "lastModifiedDateTime": modified },
-    }));
-    let mut set = |name: &str, value: Value| object.insert(name.to_owned(), value);
-    let personal = world.profile == Profile::Personal;
-    if !is_root || personal {
-        set("eTag", json!(item.e_tag()));
-    }
-    // Business folders have no cTag. (1.8)
-    if personal || !item.is_folder() {
-        set("cTag", json!(item.c_tag()));
-    }
-    if personal {
-        set("@odata.etag", json!(item.e_tag()));
-    }
-    if is_root {
-        set("root", json!({}));
-    }
-    match item.kind {
-        Kind::Folder { child_count } => {
-            set("folder", folder(child_count, world.profile));
-        }
-        Kind::File { .. } => {
-            if query.selects("file") {
-                set("file", file(item, world.drive.hashes(item).as_deref()));
+/// Lists that belong to an item.
+pub(super) fn related(
+    world: &World,
+    call: &Call,
+    found: &Found,
+    view: &View,
+) -> Result<Answer, GraphError> {
+    let (drive, item) = (&found.drive, &found.item);
+    let id = drive.ids().item(item.guid, item.ordinal);
+    let context = |name: &str| call.context(&format!("{}/items('{id}')/{name}", found.context));
+    let by = Rows::new(world, drive, &call.query, call.at()).owner();
+    Ok(match view {
+        View::Versions => {
+            if !item.is_file() {
+                return Err(GraphError::invalid_request("Only files have versions"));
             }
-            if select::wants_download_url(query) {
-                set(select::DOWNLOAD_URL, json!(world.links.issue(item.guid, now_ms)));
-            }
+            let version = json!({
+                "id": format!("{}.0", item.c_version),
+                "lastModifiedBy": by,
+                "lastModifiedDateTime": crate::clock::iso(item.modified_ms),
+                "size": item.size,
+            });
+            super::rows(&[version], context("versions"))
         }
-    }
-    select::apply(query, &mut object);
-    object
-}
-
-/// The account as an identity.
-pub(super) fn person(world: &World) -> Value {
-    let account = &world.directory.account;
-    json!({ "id": account.id, "email": account.email, "displayName": account.display_name() })
-}
-
-fn folder(child_count: usize, profile: Profile) -> Value {
-    let mut folder = json!({ "childCount": child_count });
-    if profile == Profile::Personal {
-        folder["view"] =
-            json!({ "sortBy": "name", "sortOrder": "ascending", "viewType": "thumbnails" });
-    }
-    folder
-}
-
-fn file(item: &Item, hashes: Option<&Hashes>) -> Value {
-    let mut file = json!({ "mimeType": media_type::of(item.name()) });
-    if let Some(hashes) = hashes {
-        let mut values = json!({ "quickXorHash": hashes.quick_xor });
-        if let Some(sha) = &hashes.sha {
-            values["sha1Hash"] = json!(sha.sha1);
-            values["sha256Hash"] = json!(sha.sha256);
+        View::Permissions => {
+            let owner = json!({ "id": "1", "roles": ["owner"], "grantedTo": by });
+            let guests = item.marks().shared_with.iter().zip(2..).map(|(email, number)| {
+                json!({
+                    "id": number.to_string(),
+                    "roles": ["read"],
+                    "grantedTo": { "user": { "email": email } },
+                })
+            });
+            let all: Vec<_> = std::iter::once(owner).chain(guests).collect();
+            super::rows(&all, context("permissions"))
         }
-        file["hashes"] = values;
-    }
-    file
-}
-
-fn parent_reference(world: &World, item: &Item) -> Value {
-    let ids = &world.drive.ids;
-    let mut reference = json!({ "driveType": world.profile.drive_type(), "driveId": ids.drive() });
-    if let DriveIds::Business { site, .. } = ids {
-        reference["siteId"] = json!(site);
-    }
-    // The root's parent has neither id nor path: by that clients recognise it. (1.9)
-    let Some((_, above)) = item.path.split_last() else { return reference };
-    reference["id"] = json!(ids.item(item.parent));
-    if let Some(name) = above.last() {
-        reference["name"] = json!(name);
-    }
-    let root = match world.profile {
-        Profile::Business => format!("/drives/{}/root:", ids.drive()),
-        Profile::Personal => "/drive/root:".to_owned(),
-    };
-    reference["path"] = json!(format!("{root}{}", encoded(above)));
-    reference
-}
-
-/// Where a person finds the item in a browser.
-pub(super) fn web_url(world: &World, item: &Item) -> String {
-    match world.profile {
-        Profile::Business => {
-            let site = world.directory.account.site_name();
-            let path = encoded(&item.path);
-            format!("https://{SHAREPOINT_HOST}/personal/{site}/Documents{path}")
-        }
-        Profile::Personal => {
-            let id = world.drive.ids.item(item.guid);
-            format!("https://onedrive.live.com?cid={}&id={id}", world.directory.account.id)
-        }
-    }
-}
-
-/// `/a/b`, each name encoded.
-fn encoded(names: &[String]) -> String {
-    names.iter().map(|name| format!("/{}", utf8_percent_encode(name, SEGMENT))).collect()
+        _ => super::rows(&[] as &[serde_json::Value], context("thumbnails")),
+    })
 }

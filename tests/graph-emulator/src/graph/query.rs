@@ -1,12 +1,10 @@
-//! Query options. (1.2 to 1.4)
+//! Query options. (1.2 to 1.5, 3.1)
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::errors::GraphError;
+use crate::drive::Order;
 
-/// Larger pages are cut to this. (1.4: 999 and 1000 were accepted)
-const MAX_TOP: usize = 1_000;
-const DEFAULT_TOP: usize = 200;
 /// What may stay literal in an option's value.
 const OPTION: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'@').remove(b'_').remove(b'-');
 
@@ -15,10 +13,21 @@ const OPTION: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'@').remove(b'_
 pub(super) struct Query {
     /// The selected properties, in the order asked for.
     pub(super) select: Option<Vec<String>>,
+    /// Related things to be sent along, in the order asked for.
+    pub(super) expand: Vec<String>,
     top: Option<usize>,
     pub(super) skip_token: Option<String>,
+    /// The property and whether it descends, as text.
+    order_by: Option<String>,
+    pub(super) filter: Option<String>,
+    /// Of delta, in the form of a parameter.
+    pub(super) token: Option<String>,
     /// A conversion of the content.
     pub(super) format: Option<String>,
+    pub(super) include_deleted: bool,
+    pub(super) search: Option<String>,
+    pub(super) conflict: Option<String>,
+    pub(super) allow_external: bool,
 }
 
 impl Query {
@@ -37,23 +46,26 @@ impl Query {
     fn option(&mut self, name: &str, value: String) -> Result<(), GraphError> {
         match name.strip_prefix('$').unwrap_or(name) {
             "select" => {
-                let names = value.split(',').map(|name| name.trim().to_owned());
-                let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
+                let names = list(&value);
                 self.select = (!names.is_empty()).then_some(names);
             }
+            "expand" => self.expand = list(&value),
             "top" => {
                 let top = value.parse().ok().filter(|&top| top > 0);
                 self.top = Some(top.ok_or_else(|| invalid("top", &value))?);
             }
             "skiptoken" | "skipToken" => self.skip_token = Some(value),
+            "orderby" => self.order_by = Some(value).filter(|value| !value.trim().is_empty()),
+            "filter" => self.filter = Some(value),
+            "token" => self.token = Some(value),
             "format" => self.format = Some(value),
-            // The order that lists have anyway.
-            "orderby" if matches!(value.trim(), "name" | "name asc") => {}
-            known @ ("orderby" | "expand" | "search" | "count") => {
-                return Err(GraphError::not_emulated(&format!("${known}={value}")));
-            }
-            refused @ ("filter" | "skip") => {
-                let message = format!("The query option ${refused} is not supported here");
+            "search" => self.search = Some(value),
+            "includeDeletedItems" => self.include_deleted = value.eq_ignore_ascii_case("true"),
+            "allowexternal" => self.allow_external = value.eq_ignore_ascii_case("true"),
+            "@microsoft.graph.conflictBehavior" => self.conflict = Some(value),
+            "count" => {}
+            "skip" => {
+                let message = "The query option $skip is not supported here";
                 return Err(GraphError::invalid_request(message));
             }
             _ if name.starts_with('$') => return Err(invalid_name(name)),
@@ -63,9 +75,9 @@ impl Query {
         Ok(())
     }
 
-    /// How many rows a page has.
-    pub(super) fn page_size(&self) -> usize {
-        self.top.unwrap_or(DEFAULT_TOP).min(MAX_TOP)
+    /// How many rows a page has, where `default` is usual and no page has more than `limit`.
+    pub(super) fn page_size(&self, default: usize, limit: usize) -> usize {
+        self.top.unwrap_or(default).min(limit).max(1)
     }
 
     /// Whether a property is part of the answer.
@@ -73,24 +85,63 @@ impl Query {
         self.select.as_ref().is_none_or(|names| names.iter().any(|n| n == name || n == "*"))
     }
 
+    pub(super) fn expands(&self, name: &str) -> bool {
+        let is = |expanded: &String| expanded.split('(').next().unwrap_or_default() == name;
+        self.expand.iter().any(is)
+    }
+
     /// `(a,b)` for a context, or nothing.
     pub(super) fn selected(&self) -> String {
         self.select.as_ref().map_or_else(String::new, |names| format!("({})", names.join(",")))
     }
 
-    /// The options that a next link repeats, as recorded: with a literal `$`
-    /// and the comma as `%2c`. (1.4)
+    /// The order of a list: personal drives have three, others only names. (1.4)
+    pub(super) fn order(&self, is_personal: bool) -> Result<(Order, bool), GraphError> {
+        let Some(text) = &self.order_by else { return Ok((Order::Name, false)) };
+        let mut words = text.split_whitespace();
+        let order = match words.next() {
+            Some("name") => Order::Name,
+            Some("url" | "webUrl") if !is_personal => Order::Name,
+            Some("size") if is_personal => Order::Size,
+            Some("lastModifiedDateTime") if is_personal => Order::Modified,
+            _ => return Err(invalid("orderby", text)),
+        };
+        match (words.next().map(str::to_ascii_lowercase).as_deref(), words.next()) {
+            (None | Some("asc"), None) => Ok((order, false)),
+            (Some("desc"), None) => Ok((order, true)),
+            _ => Err(invalid("orderby", text)),
+        }
+    }
+
+    /// The options that a link repeats, as recorded: with a literal `$` and the comma as `%2c`.
+    /// (1.4)
     pub(super) fn repeated(&self) -> String {
         let mut text = String::new();
-        if let Some(names) = &self.select {
+        let listed = |names: &[String]| {
             let encoded = names.iter().map(|name| utf8_percent_encode(name, OPTION).to_string());
-            text += &format!("$select={}&", encoded.collect::<Vec<_>>().join("%2c"));
+            encoded.collect::<Vec<_>>().join("%2c")
+        };
+        if let Some(names) = &self.select {
+            text += &format!("$select={}&", listed(names));
+        }
+        if !self.expand.is_empty() {
+            text += &format!("$expand={}&", listed(&self.expand));
         }
         if let Some(top) = self.top {
             text += &format!("$top={top}&");
         }
+        for (name, value) in [("orderby", &self.order_by), ("filter", &self.filter)] {
+            if let Some(value) = value {
+                text += &format!("${name}={}&", utf8_percent_encode(value, OPTION));
+            }
+        }
         text
     }
+}
+
+fn list(value: &str) -> Vec<String> {
+    let names = value.split(',').map(|name| name.trim().to_owned());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 fn invalid(name: &str, value: &str) -> GraphError {
@@ -128,15 +179,26 @@ mod tests {
 
     /// Section 1.4.
     #[test]
-    fn a_page_has_200_rows_unless_asked_otherwise() {
-        assert_eq!(Query::default().page_size(), 200);
-        assert_eq!(Query::parse(Some("$top=999")).unwrap().page_size(), 999);
+    fn a_page_has_the_usual_size_unless_asked_otherwise() {
+        assert_eq!(Query::default().page_size(200, 1_000), 200);
+        let asked = Query::parse(Some("$top=999")).unwrap();
+        assert_eq!((asked.page_size(200, 1_000), asked.page_size(200, 500)), (999, 500));
+    }
+
+    /// Section 1.4.
+    #[test]
+    fn a_personal_drive_has_three_orders_and_others_only_names() {
+        let by = |text: &str| Query::parse(Some(&format!("$orderby={text}"))).unwrap();
+        assert_eq!(by("size desc").order(true).unwrap(), (Order::Size, true));
+        assert_eq!(by("name").order(false).unwrap(), (Order::Name, false));
+        assert!(by("size").order(false).is_err());
+        assert!(by("name sideways").order(true).is_err());
+        assert!(by("createdDateTime").order(true).is_err());
     }
 
     #[test]
-    fn options_that_are_wrong_or_not_supported_are_refused_rather_than_ignored() {
-        for query in ["$top=0", "$top=x", "$filter=name eq 'a'", "$expand=children", "$nonsense=1"]
-        {
+    fn options_that_are_wrong_or_not_known_are_refused_rather_than_ignored() {
+        for query in ["$top=0", "$top=x", "$skip=5", "$nonsense=1"] {
             assert!(Query::parse(Some(query)).is_err(), "{query}");
         }
     }
@@ -144,16 +206,16 @@ mod tests {
     proptest! {
         #[test]
         fn any_query_is_understood_or_refused(query in ".*") {
-            let _ = Query::parse(Some(&query));
+            let _ = Query::parse(Some(&query)).map(|query| query.order(true));
         }
 
         #[test]
-        fn what_a_next_link_repeats_reads_back_the_same(
+        fn what_a_link_repeats_reads_back_the_same(
             names in proptest::collection::vec("[a-zA-Z@. ü]{0,5}[a-z]", 1..4), top in 1usize..999,
         ) {
-            let query = Query::parse(Some(&format!("$top={top}"))).unwrap();
-            let names = names.iter().map(|name| name.trim().to_owned()).collect();
-            let query = Query { select: Some(names), ..query };
+            let query = Query::parse(Some(&format!("$top={top}&$orderby=name desc"))).unwrap();
+            let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+            let query = Query { select: Some(names.clone()), expand: names, ..query };
             prop_assert_eq!(Query::parse(Some(&query.repeated())).unwrap(), query);
         }
     }

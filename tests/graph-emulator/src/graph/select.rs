@@ -3,10 +3,9 @@
 use super::errors::GraphError;
 use super::query::Query;
 use super::reply::Object;
-use crate::profile::Profile;
 
 /// The two spellings that ask for the download URL. (1.3)
-pub(super) const DOWNLOAD_URL: &str = "@microsoft.graph.downloadUrl";
+const DOWNLOAD_URL: &str = "@microsoft.graph.downloadUrl";
 const DOWNLOAD_URL_AS_PROPERTY: &str = "content.downloadUrl";
 
 /// The properties of a driveItem (v1.0). (1.7)
@@ -67,13 +66,13 @@ pub(super) fn wants_download_url(query: &Query) -> bool {
 }
 
 /// Refuses names that a driveItem does not have; personal drives ignore them. (11, 16)
-pub(super) fn check_item(query: &Query, profile: Profile) -> Result<(), GraphError> {
+pub(super) fn check_item(query: &Query, is_personal: bool) -> Result<(), GraphError> {
     let known = |name: &String| {
         ITEM.contains(&name.as_str()) || name.starts_with('@') || name == DOWNLOAD_URL_AS_PROPERTY
     };
     let unknown = query.select.iter().flatten().find(|name| !known(name));
-    match (unknown, profile) {
-        (Some(name), Profile::Business) => Err(GraphError::invalid_request(format!(
+    match unknown {
+        Some(name) if !is_personal => Err(GraphError::invalid_request(format!(
             "Could not find a property named '{}' on type 'microsoft.graph.driveItem'.",
             &name[..name.floor_char_boundary(100)]
         ))),

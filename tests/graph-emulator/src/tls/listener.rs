@@ -1,6 +1,5 @@
 //! The listener: each connection is TLS, or CONNECT and then TLS, and carries HTTP/1.1.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +10,13 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::{CertificateAuthority, connect};
+use crate::faults::{Line, Watched};
+use crate::network::Stream;
 use crate::service;
 use crate::world::World;
 
@@ -60,34 +61,62 @@ pub(crate) async fn serve(listener: TcpListener, tls: TlsAcceptor, world: Arc<Wo
     }
 }
 
-async fn connection(stream: TcpStream, tls: TlsAcceptor, world: Arc<World>) {
+async fn connection(tcp: TcpStream, tls: TlsAcceptor, world: Arc<World>) {
     // Delayed small writes would show up as latency that the real service does not have.
-    let _ = stream.set_nodelay(true);
-    match shake_hands(stream, &tls).await {
-        Some(stream) => serve_http(stream, world).await,
+    let _ = tcp.set_nodelay(true);
+    let (accepted, shape) = (Instant::now(), world.network.shape());
+    let Some(tcp) = open(tcp).await else { return world.journal.refuse_connection() };
+    let line = Arc::new(Line::default());
+    // Carriers end with this connection, also when its task is aborted.
+    let mut carriers = JoinSet::new();
+    let stream = match shape {
+        None => Stream::plain(tcp, Arc::clone(&line)),
+        Some(shape) => {
+            let (stream, carrier) = Stream::shaped(tcp, Arc::clone(&line), shape, accepted);
+            carriers.spawn(carrier);
+            stream
+        }
+    };
+    let time = OPENING_TIME + shape.map(|shape| shape.opening_time()).unwrap_or_default();
+    match shake_hands(stream, &tls, time).await {
+        Some(stream) => {
+            world.journal.open_connection();
+            serve_http(stream, line, world).await;
+        }
         None => world.journal.refuse_connection(),
     }
+    // What was written last is still on its way.
+    let _ = timeout(IDLE_TIME, carriers.join_next()).await;
 }
 
-async fn shake_hands(mut stream: TcpStream, tls: &TlsAcceptor) -> Option<TlsStream<TcpStream>> {
+/// Answers CONNECT if the client begins with it. None if nothing is to follow.
+async fn open(mut tcp: TcpStream) -> Option<TcpStream> {
     let mut first = [0];
-    timeout(OPENING_TIME, stream.peek(&mut first)).await.ok()?.ok().filter(|&read| read == 1)?;
-    if first[0] != HANDSHAKE_RECORD {
-        let opened = timeout(OPENING_TIME, connect::open_tunnel(&mut stream)).await.ok()?.ok()?;
-        if !opened {
-            return None;
-        }
+    timeout(OPENING_TIME, tcp.peek(&mut first)).await.ok()?.ok().filter(|&read| read == 1)?;
+    if first[0] == HANDSHAKE_RECORD {
+        return Some(tcp);
     }
-    let handshake = tls.accept_with(stream, |session| session.set_buffer_limit(Some(TLS_BUFFER)));
-    timeout(OPENING_TIME, handshake).await.ok()?.ok()
+    let opened = timeout(OPENING_TIME, connect::open_tunnel(&mut tcp)).await.ok()?.ok()?;
+    opened.then_some(tcp)
 }
 
-async fn serve_http(stream: TlsStream<TcpStream>, world: Arc<World>) {
+async fn shake_hands(
+    stream: Stream,
+    tls: &TlsAcceptor,
+    time: Duration,
+) -> Option<TlsStream<Stream>> {
+    let handshake = tls.accept_with(stream, |session| session.set_buffer_limit(Some(TLS_BUFFER)));
+    timeout(time, handshake).await.ok()?.ok()
+}
+
+async fn serve_http(stream: TlsStream<Stream>, line: Arc<Line>, world: Arc<World>) {
     let server_name: Arc<str> =
         stream.get_ref().1.server_name().unwrap_or_default().to_ascii_lowercase().into();
+    let stream = Watched::new(stream, Arc::clone(&line));
     let answer = service_fn(move |request| {
-        let (world, server_name) = (Arc::clone(&world), Arc::clone(&server_name));
-        async move { Ok::<_, Infallible>(service::answer(&world, &server_name, request).await) }
+        let (world, line) = (Arc::clone(&world), Arc::clone(&line));
+        let server_name = Arc::clone(&server_name);
+        async move { service::answer(&world, &server_name, &line, request).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

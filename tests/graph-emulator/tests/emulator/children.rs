@@ -97,7 +97,7 @@ async fn an_empty_folder_has_an_empty_list() {
 #[tokio::test]
 async fn a_malformed_token_or_option_is_a_bad_request() {
     let stage = with_files(1).await;
-    for query in ["$skiptoken=nonsense", "$top=0", "$top=-1", "$filter=name%20eq%20'a'", "$x=1"] {
+    for query in ["$skiptoken=nonsense", "$top=0", "$top=-1", "$filter=size%20gt%201", "$x=1"] {
         let answer = stage.graph(&format!("/me/drive/root:/f:/children?{query}")).await;
         assert_eq!(answer.status, 400, "{query}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use graph_emulator::{Emulator, Profile, StartError, StateError};
+use graph_emulator::{Emulator, Profile, Seed, StartError, StateError};
 
 use crate::stage::{Stage, config};
 
@@ -79,8 +79,9 @@ async fn the_state_directory_holds_no_token() {
         refreshed["access_token"].as_str().unwrap(),
         refreshed["refresh_token"].as_str().unwrap(),
     ];
-    for entry in std::fs::read_dir(stage.state.path()).unwrap() {
-        let content = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    let files = std::fs::read_dir(stage.state.path()).unwrap().map(|entry| entry.unwrap().path());
+    for file in files.filter(|path| path.is_file()) {
+        let content = std::fs::read_to_string(file).unwrap();
         for token in tokens {
             assert!(!content.contains(token));
         }
@@ -140,7 +141,7 @@ async fn what_cannot_work_is_refused_at_the_start_with_a_sentence() {
     assert!(matches!(error, StartError::State(StateError::OtherProfile { .. })), "{error}");
 
     let mut nowhere = good.clone();
-    nowhere.drive = folder.path().join("nowhere");
+    nowhere.seed = Seed::Folder(folder.path().join("nowhere"));
     let error = Emulator::start(nowhere).await.err().unwrap();
     assert!(matches!(error, StartError::Drive { .. }), "{error}");
 

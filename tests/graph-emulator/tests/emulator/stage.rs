@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use graph_emulator::{Config, Emulator, Profile, Ready, Running};
+use graph_emulator::{Config, Emulator, Profile, Ready, Running, Seed};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -129,6 +129,75 @@ impl Stage {
         exchange(stream, request(method, path, &address, &[], body)).await
     }
 
+    /// Sends a request to Graph with the account's token.
+    pub(crate) async fn graph_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let bearer = format!("Bearer {}", self.token_for_writing().await);
+        let headers = [&[("authorization", bearer.as_str())], headers].concat();
+        self.send(method, &format!("https://graph.microsoft.com/v1.0{path}"), &headers, body).await
+    }
+
+    /// A token of the account that may write.
+    pub(crate) async fn token_for_writing(&self) -> String {
+        let user = match self.ready().drive_id.starts_with("b!") {
+            true => "ann@contoso.com",
+            false => "ann.example@outlook.com",
+        };
+        self.token_of(user, &["Files.ReadWrite.All", "User.ReadWrite"]).await
+    }
+
+    /// A token of somebody for the application, once these scopes are consented to.
+    pub(crate) async fn token_of(&self, user: &str, scopes: &[&str]) -> String {
+        let consent = serde_json::json!({ "user": user, "scopes": scopes }).to_string();
+        assert_eq!(self.control("POST", "/consents", &consent).await.status, 200);
+        let wanted = serde_json::json!({ "user": user }).to_string();
+        let tokens = self.control("POST", "/tokens", &wanted).await.json();
+        tokens["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Gets a path of Graph as somebody.
+    pub(crate) async fn graph_as(&self, token: &str, path: &str) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let url = format!("https://graph.microsoft.com/v1.0{path}");
+        self.get(&url, &[("authorization", &bearer)]).await
+    }
+
+    /// Gets a link that an answer gave, with the account's token.
+    pub(crate) async fn follow(&self, link: &str) -> Answer {
+        let path = link.strip_prefix("https://graph.microsoft.com/v1.0").unwrap();
+        self.graph(path).await
+    }
+
+    /// Changes a drive by the control API.
+    pub(crate) async fn edit(&self, drive: &str, steps: Value) -> Value {
+        let answer =
+            self.control("POST", &format!("/drives/{drive}/edit"), &steps.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["items"].clone()
+    }
+
+    /// Sets switches.
+    pub(crate) async fn vary(&self, variants: Value) {
+        let answer = self.control("POST", "/variants", &variants.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// All pages of a list, each as it came.
+    pub(crate) async fn pages(&self, path: &str) -> Vec<Value> {
+        let mut pages = vec![self.graph(path).await.json()];
+        while let Some(next) = pages[pages.len() - 1]["@odata.nextLink"].as_str() {
+            assert!(pages.len() < 1_000, "no end of pages");
+            let next = next.to_owned();
+            pages.push(self.follow(&next).await.json());
+        }
+        pages
+    }
+
     /// Moves the clock forward.
     pub(crate) async fn advance(&self, by: Duration) {
         let body = format!("{{\"advance_ms\":{}}}", by.as_millis());
@@ -211,7 +280,8 @@ pub(crate) fn touch(path: &Path, seconds: u64) {
 
 pub(crate) fn config(profile: Profile, drive: &Path, state: &Path) -> Config {
     Config {
-        drive: drive.to_owned(),
+        seed: Seed::Folder(drive.to_owned()),
+        random_seed: None,
         profile,
         listen: "127.0.0.1:0".parse().unwrap(),
         control: "127.0.0.1:0".parse().unwrap(),

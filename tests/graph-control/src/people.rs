@@ -1,0 +1,80 @@
+//! People, applications and their tokens.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{Control, Result};
+
+/// Fresh tokens. `Debug` does not show them.
+#[derive(Clone, Deserialize)]
+pub struct Tokens {
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token.
+    pub refresh_token: Option<String>,
+    /// When the access token expires by the emulator's clock, in Unix seconds.
+    pub expires_at: i64,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// What changes about a person; the default is nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct UserChanges {
+    /// AADSTS numbers with which token requests are refused; an empty list takes them away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusals: Option<Vec<u32>>,
+    /// Whether the person presses cancel when asked for consent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declines: Option<bool>,
+}
+
+impl Control {
+    /// Fresh tokens of somebody, or of the account of the ready file, with all that was consented.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`].
+    pub fn tokens(&self, user: Option<&str>) -> Result<Tokens> {
+        let wanted = user.map_or_else(|| json!({}), |user| json!({ "user": user }));
+        self.post("/tokens", &wanted)
+    }
+
+    /// Refuses every token issued so far.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`].
+    pub fn revoke_tokens(&self) -> Result<()> {
+        self.post("/tokens/revoke", &json!({})).map(|_: Value| ())
+    }
+
+    /// Makes every access token issued so far an expired one.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`].
+    pub fn expire_access_tokens(&self) -> Result<()> {
+        self.post("/tokens/expire-access", &json!({})).map(|_: Value| ())
+    }
+
+    /// Changes a person, named by address or identifier.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`].
+    pub fn change_user(&self, name: &str, changes: &UserChanges) -> Result<()> {
+        self.post(&format!("/users/{name}"), changes).map(|_: Value| ())
+    }
+
+    /// Lets the secrets of the ready file's application expire at a time.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`].
+    pub fn expire_client_secret(&self, at_ms: i64) -> Result<()> {
+        let changes = json!({ "secret_expires_ms": at_ms });
+        self.post("/applications/primary", &changes).map(|_: Value| ())
+    }
+}

@@ -1,0 +1,103 @@
+//! The client against the emulator itself.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+use std::time::Duration;
+
+use graph_emulator::{Config, Emulator, Profile, Running, Seed};
+use graph_emulator_control::{Body, Control, ControlError, Fault, Marks, Step, UserChanges};
+use serde_json::json;
+
+async fn start(state: &tempfile::TempDir) -> (Running, Control) {
+    let emulator = Emulator::start(Config {
+        seed: Seed::Nothing,
+        random_seed: Some("control".to_owned()),
+        profile: Profile::Business,
+        listen: "127.0.0.1:0".parse().unwrap(),
+        control: "127.0.0.1:0".parse().unwrap(),
+        state: state.path().to_owned(),
+        ready_file: Some(state.path().join("ready.json")),
+    })
+    .await
+    .unwrap();
+    let control = Control::of_ready_file(state.path().join("ready.json")).unwrap();
+    assert_eq!(control.address(), emulator.ready().control.to_string());
+    (emulator, control)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_is_understood_by_the_emulator() {
+    let state = tempfile::tempdir().unwrap();
+    let (emulator, control) = start(&state).await;
+    let before = control.now_ms().unwrap();
+    assert!(control.advance(Duration::from_secs(60)).unwrap() >= before + 60_000);
+    assert!(control.at_least(0).unwrap() >= before + 60_000);
+
+    let id = control.add_fault(&Fault::status(503).body(Body::Html).nth(2)).unwrap();
+    control.remove_fault(id).unwrap();
+    for fault in [
+        Fault::status(429).retry_after("30").on_host("*.sharepoint.com").times(0),
+        Fault::status(400).body(Body::Json(json!({ "error": {} }))),
+        Fault::reset().on_method("GET"),
+        Fault::truncate(10).on_path("*/delta").with_probability(0.5),
+        Fault::late(5),
+        Fault::effect(json!({ "stall": { "after": 1 } })),
+    ] {
+        control.add_fault(&fault).unwrap();
+    }
+    control.clear_faults().unwrap();
+    control.vary(&json!({ "delta_paths": false })).unwrap();
+    control.shape(Some(1), Some(1_000_000)).unwrap();
+    control.shape(None, None).unwrap();
+    control.throttle(Some(0.5)).unwrap();
+    control.throttle(None).unwrap();
+    control.expire_links().unwrap();
+    control.expire_delta().unwrap();
+
+    assert!(control.tokens(Some("bob@contoso.com")).unwrap().access_token.starts_with("eyJ"));
+    control.revoke_tokens().unwrap();
+    control.expire_access_tokens().unwrap();
+    let changes = UserChanges { refusals: Some(vec![53003]), declines: Some(true) };
+    control.change_user("ann@contoso.com", &changes).unwrap();
+    control.expire_client_secret(0).unwrap();
+    assert!(control.journal().unwrap().is_empty());
+    assert!(!control.counters().unwrap().is_empty());
+    control.forget_journal().unwrap();
+    emulator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drive_is_changed_step_by_step() {
+    let state = tempfile::tempdir().unwrap();
+    let (emulator, control) = start(&state).await;
+    let generated = Step::Generate { path: "large.csv".to_owned(), rows: 1_000 };
+    let marks = Marks { without_hashes: true, ..Marks::default() };
+    let items = control
+        .edit(
+            "primary",
+            &[
+                Step::write("a/b.bin", [0, 1, 2]),
+                Step::rename("a/b.bin", "c/d.bin"),
+                generated,
+                Step::Change { path: "large.csv".to_owned() },
+                Step::Mark { path: "c/d.bin".to_owned(), marks },
+                Step::delete("a"),
+            ],
+        )
+        .unwrap();
+    assert_eq!((items[1].path.as_str(), items[1].size), ("c/d.bin", 3));
+    assert_eq!(items[0].id, items[1].id);
+    assert_ne!(items[2].c_tag, items[3].c_tag);
+    emulator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_the_emulators_own_sentence() {
+    let state = tempfile::tempdir().unwrap();
+    let (emulator, control) = start(&state).await;
+    let error = control.edit("primary", &[Step::delete("nothing")]).unwrap_err();
+    let ControlError::Refused { status: 404, sentence } = &error else { panic!("{error}") };
+    assert!(sentence.contains("nothing"));
+    emulator.stop().await.unwrap();
+    assert!(matches!(control.now_ms(), Err(ControlError::Unreachable { .. })));
+}
