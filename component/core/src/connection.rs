@@ -8,37 +8,30 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
-use tabular_formats::FormatError;
-use tabular_formats::csv::{CsvFormat, CsvOptions};
 
 use crate::contract::{ConnectionInfo, ConnectionState, IdentityInfo, TableInfo, TableKind};
 use crate::credential::{BearerSource, CandidateCredential, StoredCredential, Tokens};
-use crate::download::{Download, FIRST_RANGE, FileRef, Head, UNKNOWN_SIZE};
+use crate::download::{Download, FileRef, Head};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Drive, DriveItem, Graph, GraphUrl};
+use crate::graph::{Drive, Graph, GraphUrl};
 use crate::listing::Listing;
 use crate::params::{ParamChanges, Settings};
 use crate::ports::Ports;
 use crate::record::{Identity, Record, Records, VERSION};
 use crate::sender::{Counters, Deadline, Sender};
 use crate::split::{SplitSeal, Work};
-use crate::table_name::{self, TableName, extension};
-use crate::tables::csv::{CsvReader, CsvTable, format_error};
+use crate::opening;
+use crate::table_name::{self, TableName};
 use crate::tables::files::{self, FilesReader, FilesTable};
+use crate::tables::stream::StreamReader;
 use crate::tables::{Kind, Reader, ReaderKind, Table};
-
-/// Extensions that are read as delimited text.
-const DELIMITED: [&str; 1] = ["csv"];
-/// How much of a file is looked at when the first range ends in the middle of
-/// the first records.
-const LARGER_SAMPLE: usize = 4 << 20;
 
 /// One connection to one account.
 pub struct Connection {
     ports: Rc<Ports>,
-    records: Rc<Records>,
+    pub(crate) records: Rc<Records>,
     /// What sniffing downloaded, for the first split of the same file.
-    kept: RefCell<Option<Head>>,
+    pub(crate) kept: RefCell<Option<Head>>,
     /// A listing whose next page may be asked for.
     pub(crate) listing: RefCell<Option<Listing>>,
 }
@@ -189,41 +182,9 @@ impl Connection {
         own.splice(0..0, options.iter().cloned());
         let kind = match name {
             TableName::Files => Kind::Files(FilesTable::new(Rc::clone(self), &own)?),
-            TableName::File(path) => Kind::Csv(Box::new(self.open_file(&path, &own).await?)),
+            TableName::File(path) => opening::open(self, &path, &own).await?,
         };
         Ok(Table { kind })
-    }
-
-    async fn open_file(
-        self: &Rc<Self>,
-        path: &str,
-        options: &[(String, String)],
-    ) -> Result<CsvTable> {
-        if !DELIMITED.contains(&extension(path).as_str()) {
-            return Err(unsupported_format(path));
-        }
-        let options = CsvOptions::from_pairs(options).map_err(|e| format_error(path, &e))?;
-        let record = self.records.load()?;
-        let drive = &record.identity.drive_id;
-        let graph = self.graph(&record, Rc::default());
-        let url = GraphUrl::item_by_path(graph.cloud, drive, path)?;
-        let item: DriveItem =
-            graph.json(&url, Deadline::default()).await.map_err(|e| missing(path, e))?;
-        readable(path, &item)?;
-        let link = item.download_link(graph.cloud);
-        let file = FileRef {
-            drive: drive.clone(),
-            item: item.id.clone(),
-            path: stored_path(path, &item),
-            c_tag: item.c_tag.clone(),
-            size: item.size().unwrap_or(UNKNOWN_SIZE),
-            e_tag: None,
-            measured: false,
-        };
-        let (format, head) = sniff(&graph, file, link, &options).await?;
-        let file = head.file.clone();
-        self.kept.replace(Some(head));
-        Ok(CsvTable { connection: Rc::clone(self), file, format })
     }
 
     /// Opens a split in this instance.
@@ -241,7 +202,7 @@ impl Connection {
                 let drive = record.identity.drive_id.clone();
                 ReaderKind::Files(Box::new(FilesReader::new(graph, drive, scan, deadline)?))
             }
-            Work::Csv { file, format, projection, limit } => {
+            Work::Stream { file, format, projection, limit } => {
                 // A split only ever reads the drive of its connection.
                 if file.drive != record.identity.drive_id {
                     let message = "The split names a drive that is not this connection's.";
@@ -253,8 +214,8 @@ impl Connection {
                     None => Download::new(graph, file, None, deadline, eager),
                 };
                 let scan = (&format, projection.as_deref(), limit);
-                let reader = CsvReader::new(self, counters, download, path, scan, deadline)?;
-                ReaderKind::Csv(Box::new(reader))
+                let reader = StreamReader::new(self, counters, download, path, scan, deadline)?;
+                ReaderKind::Stream(Box::new(reader))
             }
         };
         Ok(Reader::new(kind))
@@ -279,7 +240,7 @@ impl Connection {
         Ok((self.graph(&record, Rc::default()), record.identity.drive_id))
     }
 
-    fn graph(&self, record: &Record, counters: Rc<Counters>) -> Rc<Graph> {
+    pub(crate) fn graph(&self, record: &Record, counters: Rc<Counters>) -> Rc<Graph> {
         let sender = || {
             Sender::new(Rc::clone(&self.ports), Rc::clone(&counters), pause_key(&record.settings))
         };
@@ -287,11 +248,6 @@ impl Connection {
         let bearer: Rc<dyn BearerSource> = Rc::new(StoredCredential { records, sender: sender() });
         Rc::new(Graph { cloud: record.settings.cloud(), sender: sender(), bearer })
     }
-}
-
-/// Whether a file of this name can be opened as a table.
-pub(crate) fn is_readable_name(name: &str) -> bool {
-    DELIMITED.contains(&extension(name).as_str())
 }
 
 fn with_seal<T>(record: &Record, use_it: impl FnOnce(SplitSeal<'_>) -> Result<T>) -> Result<T> {
@@ -377,83 +333,6 @@ fn same_person(before: &Identity, now: &Identity) -> Result<()> {
     )
     .actor(crate::error::Actor::Caller)
     .hint("To connect another account, use CREATE OR REPLACE DATABASE."))
-}
-
-/// Looks at the first range, or at more where the first records are longer.
-async fn sniff(
-    graph: &Rc<Graph>,
-    file: FileRef,
-    link: Option<crate::graph::PreauthenticatedUrl>,
-    options: &CsvOptions,
-) -> Result<(CsvFormat, Head)> {
-    let path = file.path.clone();
-    let first = usize::try_from(FIRST_RANGE).unwrap_or(usize::MAX);
-    let mut wanted = first;
-    loop {
-        let graph = Rc::clone(graph);
-        let download = Download::new(graph, file.clone(), link.clone(), Deadline::default(), false);
-        let head = download.read_head(wanted).await?;
-        let complete = head.bytes.len() as u64 >= head.file.size;
-        match CsvFormat::sniff(&head.bytes, complete, options) {
-            Ok(format) => return Ok((format, head)),
-            Err(FormatError::SampleTooSmall { .. }) if wanted < LARGER_SAMPLE => {
-                wanted = LARGER_SAMPLE;
-            }
-            Err(error) => return Err(format_error(&path, &error)),
-        }
-    }
-}
-
-fn unsupported_format(path: &str) -> Error {
-    let extension = extension(path);
-    let message = if extension.is_empty() {
-        format!("`{path}` has no extension, so its format is not known.")
-    } else {
-        format!("Files of type .{extension} cannot be read as a table by this version.")
-    };
-    Error::new(ErrorKind::UnsupportedFormat, message)
-        .hint("CSV files can be read; the table `files` lists every file.")
-}
-
-fn missing(path: &str, error: Error) -> Error {
-    if error.kind != ErrorKind::NotFound || error.message.contains("no OneDrive yet") {
-        return error;
-    }
-    let mut missing =
-        Error::new(ErrorKind::NotFound, format!("There is no file `{path}` on the drive.")).hint(
-            "Names are full paths from the drive's root; SELECT path FROM ….files lists them.",
-        );
-    missing.request_id = error.request_id;
-    missing
-}
-
-fn readable(path: &str, item: &DriveItem) -> Result<()> {
-    let refuse = |message: String| Err(Error::new(ErrorKind::UnsupportedFormat, message));
-    if item.is_package() {
-        return refuse(format!("`{path}` is a package such as a notebook, not a file."));
-    }
-    if item.is_folder() {
-        return refuse(format!("`{path}` is a folder, not a file."));
-    }
-    if !item.is_file() {
-        return refuse(format!("`{path}` is not a file of this drive."));
-    }
-    if item.is_malware() {
-        return Err(Error::new(
-            ErrorKind::PermissionDenied,
-            format!("`{path}` is flagged as malware, and OneDrive refuses its download."),
-        ));
-    }
-    Ok(())
-}
-
-/// The path as asked for, with the last segment as the drive stores it.
-fn stored_path(path: &str, item: &DriveItem) -> String {
-    match path.rsplit_once('/') {
-        _ if item.name.is_empty() => path.to_owned(),
-        Some((folder, _)) => format!("{folder}/{}", item.name),
-        None => item.name.clone(),
-    }
 }
 
 #[cfg(test)]

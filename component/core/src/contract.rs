@@ -179,7 +179,7 @@ pub struct ConnectionInfo {
     pub properties: Vec<(String, String)>,
 }
 
-/// An estimate.
+/// A number that may be somewhat off.
 #[must_use]
 pub fn estimate(value: u64) -> Count {
     Count { value, precision: Precision::Estimate }

@@ -7,7 +7,7 @@
 //! All it knows of the world are the four traits of [`ports`], so the same
 //! code runs in a component and natively.
 //!
-//! Inside, data flows one way: `connection` uses `tables`, these use `walk`
+//! Inside, data flows one way: `connection` uses `opening` and `tables`, these use `walk`
 //! and `download`, these use `graph`, and that uses `sender`, the one place
 //! that sends. `credential` gives `graph` its bearer; `record` is what is kept
 //! in the store.
@@ -38,10 +38,12 @@ mod credential;
 pub mod describe;
 mod download;
 mod error;
+mod file_type;
 mod filter;
 mod graph;
 mod ipc;
 mod listing;
+mod opening;
 mod params;
 pub mod ports;
 mod record;

@@ -5,7 +5,8 @@
 
 use std::collections::VecDeque;
 
-use crate::connection::{Connection, is_readable_name};
+use crate::connection::Connection;
+use crate::file_type::FileType;
 use crate::contract::{ListRequest, ListScope, TableInfo, TableKind, TablePage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sender::Deadline;
@@ -108,7 +109,7 @@ fn shown(request: &ListRequest, entry: Entry) -> Option<TableInfo> {
     let prefix = request.prefix.as_deref().unwrap_or_default().to_lowercase();
     let kind = match folder {
         true => TableKind::Folder,
-        false if is_readable_name(&entry.item.name) => TableKind::Table,
+        false if FileType::of(&entry.item.name).is_some() => TableKind::Table,
         false => TableKind::Other,
     };
     (wanted && entry.path.to_lowercase().starts_with(&prefix)).then(|| TableInfo {

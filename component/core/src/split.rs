@@ -11,15 +11,20 @@ use sha2::Sha256;
 use crate::download::FileRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tables::files::FilesScan;
-use tabular_formats::csv::CsvFormat;
+use crate::tables::stream::StreamFormat;
 
 const TAG_LENGTH: usize = 32;
 
 /// One part of a scan.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Work {
-    /// A delimited text file, whole.
-    Csv { file: FileRef, format: CsvFormat, projection: Option<Vec<usize>>, limit: Option<u64> },
+    /// A file that is read front to back, whole.
+    Stream {
+        file: FileRef,
+        format: StreamFormat,
+        projection: Option<Vec<usize>>,
+        limit: Option<u64>,
+    },
     /// The system table `files`.
     Files(FilesScan),
 }

@@ -54,17 +54,21 @@ fn files_lists_every_file_and_a_star_fetches_no_content() {
     assert_eq!(
         paths,
         [
+            "cars/cars.json",
             "finance/stocks.csv",
+            "finance/stocks.parquet",
             "geo/airports.csv",
             "geo/zipcodes.csv",
+            "labour/unemployment.tsv",
             "my-folder/my-file.csv",
             "safety/birdstrikes.csv",
+            "science/penguins.json",
             "science/species.csv",
             "weather/co2-concentration.csv",
         ]
     );
-    assert_eq!(rows[0]["name"], "stocks.csv");
-    assert_eq!(rows[0]["extension"], "csv");
+    assert_eq!(rows[1]["name"], "stocks.csv");
+    assert_eq!(rows[1]["extension"], "csv");
     assert!(stage.journal().iter().all(|request| !request.is_download()));
 }
 

@@ -9,6 +9,25 @@ use std::process::ExitCode;
 use clap::Parser;
 use graph_emulator::{Config, Emulator, Profile, Running, Seed};
 
+/// How to reach it and how to make something go wrong, below the options.
+const EXAMPLES: &str = "\
+Point a client at it (LISTEN and CONTROL are printed at the start; README.md has more ways):
+
+  by its own name map   curl --cacert STATE/ca.pem --connect-to ::LISTEN https://graph.microsoft.com/v1.0/me
+  by a proxy            HTTPS_PROXY=http://LISTEN SSL_CERT_FILE=STATE/ca.pem some-client
+  by names              --listen 127.0.0.1:443, and Microsoft's names in /etc/hosts
+
+Script a fault in one line:
+
+  curl CONTROL/faults -d '{\"status\":429,\"retry_after\":\"30\",\"path\":\"/v1.0/*\",\"times\":2}'
+
+Ask what was asked of it, move its clock, change the drive:
+
+  curl CONTROL/journal
+  curl CONTROL/clock -d '{\"advance_ms\":3600000}'
+  curl CONTROL/drives/primary/edit -d '{\"op\":\"write\",\"path\":\"a.csv\",\"text\":\"x,y\"}'
+";
+
 /// Emulate Microsoft Graph (OneDrive) and Microsoft Entra ID over a folder of files.
 ///
 /// One TLS port answers for graph.microsoft.com, login.microsoftonline.com, *.sharepoint.com and
@@ -16,7 +35,7 @@ use graph_emulator::{Config, Emulator, Profile, Running, Seed};
 /// the port as its HTTPS proxy (CONNECT). Everything a client needs to sign in is in the ready
 /// file.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_long_help = EXAMPLES)]
 struct Arguments {
     /// The folder that is the account's drive; changes made to it are seen at once, and never
     /// written to it. Without --drive and --synthetic the drive is empty.

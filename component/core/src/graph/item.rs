@@ -22,11 +22,27 @@ pub(crate) struct DriveItem {
     folder: Option<serde_json::Value>,
     package: Option<serde_json::Value>,
     malware: Option<serde_json::Value>,
+    parent_reference: Option<ParentReference>,
     #[serde(rename = "@microsoft.graph.downloadUrl")]
     download_url: Option<String>,
 }
 
+/// The folder that an item is in; any part may be missing.
+#[derive(Deserialize)]
+struct ParentReference {
+    path: Option<String>,
+}
+
 impl DriveItem {
+    /// Names from the root down to the item, joined by `/`, where the answer
+    /// tells the folder: `/drive/root:/a%20b` or `/drives/…/root:/a%20b`.
+    pub(crate) fn path_in_drive(&self) -> Option<String> {
+        let parent = self.parent_reference.as_ref()?.path.as_deref()?;
+        let (_, folder) = parent.split_once("/root:")?;
+        let folder = crate::url::decode(folder.trim_start_matches('/'))?;
+        Some(if folder.is_empty() { self.name.clone() } else { format!("{folder}/{}", self.name) })
+    }
+
     /// A file with bytes, as opposed to folders, packages and stubs.
     pub(crate) fn is_file(&self) -> bool {
         self.file.is_some() && self.package.is_none()

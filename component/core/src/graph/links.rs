@@ -32,6 +32,13 @@ impl GraphUrl {
         Self::of(cloud, format!("/drives/{}/items/{}", encode_segment(drive), encode_segment(item)))
     }
 
+    /// Items whose names hold a text; the first page is all that is asked for.
+    pub(crate) fn search(cloud: &Cloud, drive: &str, text: &str) -> Result<Self> {
+        // In a literal of OData a quote is doubled first and then encoded.
+        let (drive, text) = (encode_segment(drive), encode_segment(&text.replace('\'', "''")));
+        Self::of(cloud, format!("/drives/{drive}/root/search(q='{text}')?$top=200"))
+    }
+
     /// An item's content: answers with a redirect.
     pub(crate) fn content(cloud: &Cloud, drive: &str, item: &str) -> Result<Self> {
         let (drive, item) = (encode_segment(drive), encode_segment(item));

@@ -1,7 +1,7 @@
 //! Tables: what is known of one before a scan, and the readers of its splits.
 
-pub(crate) mod csv;
 pub(crate) mod files;
+pub(crate) mod stream;
 
 use arrow_schema::SchemaRef;
 
@@ -15,7 +15,7 @@ pub struct Table {
 }
 
 pub(crate) enum Kind {
-    Csv(Box<csv::CsvTable>),
+    Stream(Box<stream::StreamTable>),
     Files(files::FilesTable),
 }
 
@@ -24,7 +24,7 @@ impl Table {
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.kind {
-            Kind::Csv(table) => table.name(),
+            Kind::Stream(table) => table.name(),
             Kind::Files(_) => files::NAME,
         }
     }
@@ -38,7 +38,7 @@ impl Table {
     #[must_use]
     pub fn arrow_schema(&self) -> SchemaRef {
         match &self.kind {
-            Kind::Csv(table) => table.schema(),
+            Kind::Stream(table) => table.schema(),
             Kind::Files(table) => table.schema(),
         }
     }
@@ -47,7 +47,7 @@ impl Table {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         match &self.kind {
-            Kind::Csv(table) => table.statistics(),
+            Kind::Stream(table) => table.statistics(),
             Kind::Files(_) => Statistics::default(),
         }
     }
@@ -56,7 +56,7 @@ impl Table {
     #[must_use]
     pub fn filter_support(&self) -> Vec<ColumnFilterSupport> {
         match &self.kind {
-            Kind::Csv(_) => Vec::new(),
+            Kind::Stream(_) => Vec::new(),
             Kind::Files(table) => table.filter_support(),
         }
     }
@@ -72,7 +72,7 @@ impl Table {
             return Err(Error::new(ErrorKind::InvalidParams, message));
         }
         match &self.kind {
-            Kind::Csv(table) => table.plan(scan),
+            Kind::Stream(table) => table.plan(scan),
             Kind::Files(table) => table.plan(scan),
         }
     }
@@ -85,7 +85,7 @@ pub struct Reader {
 }
 
 pub(crate) enum ReaderKind {
-    Csv(Box<csv::CsvReader>),
+    Stream(Box<stream::StreamReader>),
     Files(Box<files::FilesReader>),
 }
 
@@ -101,7 +101,7 @@ impl Reader {
             return Err(Error::new(ErrorKind::InvalidParams, message));
         }
         let next = match &mut self.kind {
-            ReaderKind::Csv(reader) => reader.next().await,
+            ReaderKind::Stream(reader) => reader.next().await,
             ReaderKind::Files(reader) => reader.next().await,
         };
         self.failed = next.is_err();
@@ -112,7 +112,7 @@ impl Reader {
     #[must_use]
     pub fn metrics(&self) -> ScanMetrics {
         match &self.kind {
-            ReaderKind::Csv(reader) => reader.metrics(),
+            ReaderKind::Stream(reader) => reader.metrics(),
             ReaderKind::Files(reader) => reader.metrics(),
         }
     }

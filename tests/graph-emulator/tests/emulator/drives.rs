@@ -86,9 +86,8 @@ async fn another_directory_is_out_of_reach() {
     let stage = Stage::business(&[]).await;
     let drives = stage.control("GET", "/drives", "").await.json();
     let of = |owner: &str| {
-        let drives = drives["drives"].as_array().unwrap().iter();
-        let mut drives = drives.filter(|drive| drive["owner"] == owner);
-        drives.next().unwrap()["id"].as_str().unwrap().to_owned()
+        let mut drives = drives["drives"].as_array().unwrap().iter();
+        drives.find(|drive| drive["owner"] == owner).unwrap()["id"].as_str().unwrap().to_owned()
     };
     let ann = stage.token_of("ann@contoso.com", &ALL).await;
     let foreign = of("eve@fabrikam.com");
@@ -105,8 +104,8 @@ async fn a_site_needs_more_than_files_read() {
     let narrow = stage.refresh("common", &[("scope", "Files.Read")]).await.json();
     let narrow = narrow["access_token"].as_str().unwrap();
     let drives = stage.control("GET", "/drives", "").await.json();
-    let drives = drives["drives"].as_array().unwrap().iter();
-    let team = drives.filter(|drive| drive["owner"] == "/sites/team").next().unwrap();
+    let mut drives = drives["drives"].as_array().unwrap().iter();
+    let team = drives.find(|drive| drive["owner"] == "/sites/team").unwrap();
     let path = format!("/drives/{}/root", team["id"].as_str().unwrap());
     assert_eq!(stage.graph_as(narrow, "/me/drive/root").await.status, 200);
     assert_eq!(stage.graph_as(narrow, &path).await.status, 403);

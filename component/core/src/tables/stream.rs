@@ -1,29 +1,92 @@
-//! A delimited text file as a table.
+//! A file that is read front to back as a table: delimited text, JSON, plain
+//! text.
 
 use std::rc::Rc;
 
 use arrow_schema::{Schema, SchemaRef};
 use bytes::{Buf as _, Bytes};
-use tabular_formats::csv::{CsvDecoder, CsvFormat};
-use tabular_formats::{BatchSize, FormatError, StreamDecoder as _};
+use serde::{Deserialize, Serialize};
+use tabular_formats::csv::{CsvFormat, CsvOptions};
+use tabular_formats::{BatchSize, FormatError, StreamDecoder};
 
 use crate::connection::Connection;
 use crate::contract::{Piece, Scan, ScanMetrics, ScanPlan, Split, Statistics, estimate};
 use crate::download::{Download, FileRef};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file_type::StreamType;
 use crate::ipc::{Pieces, schema_message};
 use crate::sender::{Counters, Deadline};
 use crate::split::Work;
 use crate::tables::positions;
 
-/// A file whose format is known.
-pub(crate) struct CsvTable {
-    pub(crate) connection: Rc<Connection>,
-    pub(crate) file: FileRef,
-    pub(crate) format: CsvFormat,
+/// What the bytes are, found out from the first of them; travels in splits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum StreamFormat {
+    Csv(CsvFormat),
 }
 
-impl CsvTable {
+/// The read options of a format, understood.
+pub(crate) enum StreamOptions {
+    Csv(CsvOptions),
+}
+
+impl StreamOptions {
+    pub(crate) fn parse(
+        kind: StreamType,
+        pairs: &[(String, String)],
+    ) -> Result<Self, FormatError> {
+        Ok(match kind {
+            StreamType::Csv => Self::Csv(CsvOptions::from_pairs(pairs)?),
+            StreamType::Tsv => {
+                // The extension says the delimiter, unless the statement does.
+                let mut all = vec![("delimiter".to_owned(), "\t".to_owned())];
+                all.retain(|(name, _)| !pairs.iter().any(|(given, _)| given == name));
+                all.extend_from_slice(pairs);
+                Self::Csv(CsvOptions::from_pairs(&all)?)
+            }
+        })
+    }
+}
+
+impl StreamFormat {
+    pub(crate) fn sniff(
+        sample: &[u8],
+        complete: bool,
+        options: &StreamOptions,
+    ) -> Result<Self, FormatError> {
+        match options {
+            StreamOptions::Csv(options) => {
+                CsvFormat::sniff(sample, complete, options).map(Self::Csv)
+            }
+        }
+    }
+
+    fn schema(&self) -> SchemaRef {
+        match self {
+            Self::Csv(format) => format.schema(),
+        }
+    }
+
+    fn decoder(
+        &self,
+        projection: Option<&[usize]>,
+        limit: Option<u64>,
+    ) -> Box<dyn StreamDecoder> {
+        let size = BatchSize::default();
+        match self {
+            Self::Csv(format) => Box::new(format.decoder(projection, limit, size)),
+        }
+    }
+}
+
+/// A file whose format is known.
+pub(crate) struct StreamTable {
+    pub(crate) connection: Rc<Connection>,
+    pub(crate) file: FileRef,
+    pub(crate) format: StreamFormat,
+}
+
+impl StreamTable {
     pub(crate) fn name(&self) -> &str {
         &self.file.path
     }
@@ -42,7 +105,7 @@ impl CsvTable {
         // The format takes no filters, so a limit only holds without them.
         let limit = scan.limit.filter(|_| scan.filters.is_empty());
         let work =
-            Work::Csv { file: self.file.clone(), format: self.format.clone(), projection, limit };
+            Work::Stream { file: self.file.clone(), format: self.format.clone(), projection, limit };
         let split = Split {
             token: self.connection.seal(work)?,
             rows: None,
@@ -53,7 +116,7 @@ impl CsvTable {
     }
 }
 
-fn projected(schema: &Schema, projection: Option<&[usize]>) -> Result<Schema> {
+pub(crate) fn projected(schema: &Schema, projection: Option<&[usize]>) -> Result<Schema> {
     match projection {
         None => Ok(schema.clone()),
         Some(columns) => schema.project(columns).map_err(|_| {
@@ -63,10 +126,10 @@ fn projected(schema: &Schema, projection: Option<&[usize]>) -> Result<Schema> {
 }
 
 /// Streams the file through the decoder.
-pub(crate) struct CsvReader {
+pub(crate) struct StreamReader {
     download: Download,
     counters: Rc<Counters>,
-    decoder: CsvDecoder,
+    decoder: Box<dyn StreamDecoder>,
     pieces: Pieces,
     chunk: Bytes,
     path: String,
@@ -76,17 +139,17 @@ pub(crate) struct CsvReader {
     at_end: bool,
 }
 
-impl CsvReader {
+impl StreamReader {
     pub(crate) fn new(
         connection: &Connection,
         counters: Rc<Counters>,
         download: Download,
         path: String,
-        scan: (&CsvFormat, Option<&[usize]>, Option<u64>),
+        scan: (&StreamFormat, Option<&[usize]>, Option<u64>),
         deadline: Deadline,
     ) -> Result<Self> {
         let (format, projection, limit) = scan;
-        let decoder = format.decoder(projection, limit, BatchSize::default());
+        let decoder = format.decoder(projection, limit);
         let pieces = Pieces::new(&decoder.schema())?;
         let clock = Rc::clone(connection.ports());
         let chunk = Bytes::new();

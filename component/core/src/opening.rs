@@ -1,0 +1,215 @@
+//! Opening a file by its name: finding the item, looking at its first bytes,
+//! and saying clearly what is in the way.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use tabular_formats::FormatError;
+
+use crate::connection::Connection;
+use crate::download::{Download, FIRST_RANGE, FileRef, Head, UNKNOWN_SIZE};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file_type::{FileType, StreamType};
+use crate::graph::{DriveItem, Graph, GraphUrl, PreauthenticatedUrl};
+use crate::sender::Deadline;
+use crate::table_name::extension;
+use crate::tables::Kind;
+use crate::tables::stream::{StreamFormat, StreamOptions, StreamTable, format_error};
+
+/// How much of a file is looked at when the first range ends in the middle of
+/// the first records.
+const LARGER_SAMPLE: usize = 4 << 20;
+/// Files of one bare name that are looked at.
+const SAME_NAME: usize = 20;
+
+/// Opens a file as a table.
+pub(crate) async fn open(
+    connection: &Rc<Connection>,
+    path: &str,
+    options: &[(String, String)],
+) -> Result<Kind> {
+    let kind = FileType::of(path).ok_or_else(|| unsupported_format(path))?;
+    let record = connection.records.load()?;
+    let graph = connection.graph(&record, Rc::default());
+    let found = find(&graph, &record.identity.drive_id, path).await?;
+    readable(&found.path, &found.item)?;
+    match kind {
+        FileType::Stream(kind) => {
+            stream(connection, &graph, found, kind, options).await.map(Box::new).map(Kind::Stream)
+        }
+    }
+}
+
+/// A file of the drive.
+struct Found {
+    item: DriveItem,
+    /// As the drive stores it, as far as that is known.
+    path: String,
+    file: FileRef,
+}
+
+impl Found {
+    fn new(drive: &str, path: String, item: DriveItem) -> Self {
+        let file = FileRef {
+            drive: drive.to_owned(),
+            item: item.id.clone(),
+            path: path.clone(),
+            c_tag: item.c_tag.clone(),
+            size: item.size().unwrap_or(UNKNOWN_SIZE),
+            e_tag: None,
+            measured: false,
+        };
+        Self { item, path, file }
+    }
+}
+
+/// By the full path; a bare name that is not at the root serves if it is
+/// unique.
+async fn find(graph: &Rc<Graph>, drive: &str, path: &str) -> Result<Found> {
+    let url = GraphUrl::item_by_path(graph.cloud, drive, path)?;
+    match graph.json::<DriveItem>(&url, Deadline::default()).await {
+        Ok(item) => Ok(Found::new(drive, stored_path(path, &item), item)),
+        Err(error) if error.kind != ErrorKind::NotFound || has_no_drive(&error) => Err(error),
+        Err(error) if path.contains('/') => Err(missing(path, &error)),
+        Err(error) => by_bare_name(graph, drive, path, &error).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct SearchPage {
+    #[serde(default)]
+    value: Vec<DriveItem>,
+}
+
+/// The service's search finds the files of a name without listing the drive.
+/// Its rows are reduced, so each candidate is asked for again by its id.
+async fn by_bare_name(graph: &Rc<Graph>, drive: &str, name: &str, error: &Error) -> Result<Found> {
+    let url = GraphUrl::search(graph.cloud, drive, name)?;
+    let page: SearchPage = match graph.json(&url, Deadline::default()).await {
+        Ok(page) => page,
+        // Search is best effort: where it fails, the name is simply not there.
+        Err(_) => return Err(missing(name, error)),
+    };
+    let mut found = Vec::new();
+    let same = page.value.iter().filter(|row| row.name.to_lowercase() == name.to_lowercase());
+    for row in same.take(SAME_NAME) {
+        let url = GraphUrl::item(graph.cloud, drive, &row.id)?;
+        let item: DriveItem = match graph.json(&url, Deadline::default()).await {
+            Ok(item) => item,
+            Err(error) if error.kind == ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        if item.is_file() {
+            let path = item.path_in_drive().unwrap_or_else(|| item.name.clone());
+            found.push(Found::new(drive, path, item));
+        }
+    }
+    match found.len() {
+        0 => Err(missing(name, error)),
+        1 => found.pop().ok_or_else(|| missing(name, error)),
+        _ => Err(ambiguous(name, found.into_iter().map(|found| found.path).collect())),
+    }
+}
+
+fn ambiguous(name: &str, mut paths: Vec<String>) -> Error {
+    paths.sort_unstable();
+    let shown = paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+    Error::new(ErrorKind::Ambiguous, format!("Several files are named `{name}`."))
+        .hint(format!("Write the full path of one of them: {shown}."))
+        .candidates(paths)
+}
+
+async fn stream(
+    connection: &Rc<Connection>,
+    graph: &Rc<Graph>,
+    found: Found,
+    kind: StreamType,
+    options: &[(String, String)],
+) -> Result<StreamTable> {
+    let wrong = |error: FormatError| format_error(&found.path, &error);
+    let options = StreamOptions::parse(kind, options).map_err(wrong)?;
+    let link = found.item.download_link(graph.cloud);
+    let (format, head) = sniff(graph, found.file, link, &options).await?;
+    let file = head.file.clone();
+    connection.kept.replace(Some(head));
+    Ok(StreamTable { connection: Rc::clone(connection), file, format })
+}
+
+/// Looks at the first range, or at more where the first records are longer.
+async fn sniff(
+    graph: &Rc<Graph>,
+    file: FileRef,
+    link: Option<PreauthenticatedUrl>,
+    options: &StreamOptions,
+) -> Result<(StreamFormat, Head)> {
+    let path = file.path.clone();
+    let mut wanted = usize::try_from(FIRST_RANGE).unwrap_or(usize::MAX);
+    loop {
+        let graph = Rc::clone(graph);
+        let download = Download::new(graph, file.clone(), link.clone(), Deadline::default(), false);
+        let head = download.read_head(wanted).await?;
+        let complete = head.bytes.len() as u64 >= head.file.size;
+        match StreamFormat::sniff(&head.bytes, complete, options) {
+            Ok(format) => return Ok((format, head)),
+            Err(FormatError::SampleTooSmall { .. }) if wanted < LARGER_SAMPLE => {
+                wanted = LARGER_SAMPLE;
+            }
+            Err(error) => return Err(format_error(&path, &error)),
+        }
+    }
+}
+
+fn unsupported_format(path: &str) -> Error {
+    let extension = extension(path);
+    let message = if extension.is_empty() {
+        format!("`{path}` has no extension, so its format is not known.")
+    } else {
+        format!("Files of type .{extension} cannot be read as a table by this version.")
+    };
+    Error::new(ErrorKind::UnsupportedFormat, message)
+        .hint("CSV and TSV files can be read; the table `files` lists every file.")
+}
+
+/// An account without a drive, as opposed to a drive without the file.
+fn has_no_drive(error: &Error) -> bool {
+    error.message.contains("no OneDrive yet")
+}
+
+fn missing(path: &str, error: &Error) -> Error {
+    let mut missing =
+        Error::new(ErrorKind::NotFound, format!("There is no file `{path}` on the drive.")).hint(
+            "Names are full paths from the drive's root; SELECT path FROM ….files lists them.",
+        );
+    missing.request_id.clone_from(&error.request_id);
+    missing
+}
+
+fn readable(path: &str, item: &DriveItem) -> Result<()> {
+    let refuse = |message: String| Err(Error::new(ErrorKind::UnsupportedFormat, message));
+    if item.is_package() {
+        return refuse(format!("`{path}` is a package such as a notebook, not a file."));
+    }
+    if item.is_folder() {
+        return refuse(format!("`{path}` is a folder, not a file."));
+    }
+    if !item.is_file() {
+        return refuse(format!("`{path}` is not a file of this drive."));
+    }
+    if item.is_malware() {
+        return Err(Error::new(
+            ErrorKind::PermissionDenied,
+            format!("`{path}` is flagged as malware, and OneDrive refuses its download."),
+        ));
+    }
+    Ok(())
+}
+
+/// The path as asked for, with the last segment as the drive stores it.
+fn stored_path(path: &str, item: &DriveItem) -> String {
+    match path.rsplit_once('/') {
+        _ if item.name.is_empty() => path.to_owned(),
+        Some((folder, _)) => format!("{folder}/{}", item.name),
+        None => item.name.clone(),
+    }
+}
+
