@@ -19,6 +19,14 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 3)]
         runs: u32,
     },
+    /// A full scan of a file of any format that is read, in the same way.
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Runs of each, the median of which is told.
+        #[arg(long, default_value_t = 3)]
+        runs: u32,
+    },
 }
 
 /// Builds what is needed, our own crates without checks and fully optimised, as
@@ -37,6 +45,9 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
     match bench {
         Bench::Csv { megabytes, runs } => {
             command.args(["csv".to_owned(), megabytes.to_string(), runs.to_string()]);
+        }
+        Bench::File { path, runs } => {
+            command.arg("file").arg(path).arg(runs.to_string());
         }
     }
     shell::run(command)

@@ -5,11 +5,12 @@
 //!
 //! ```text
 //! cargo xtask bench csv --megabytes 500 --runs 3
+//! cargo xtask bench file big.parquet
 //! ```
 
-mod csv;
 mod emulator;
 mod native;
+mod scan;
 
 use std::process::ExitCode;
 
@@ -20,10 +21,14 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["csv", megabytes, runs] => match (megabytes.parse(), runs.parse()) {
-            (Ok(megabytes), Ok(runs)) => csv::run(megabytes, runs),
+            (Ok(megabytes), Ok(runs)) => scan::csv(megabytes, runs),
             _ => Err("the size and the number of runs have to be numbers".into()),
         },
-        _ => Err("usage: datasource-bench csv MEGABYTES RUNS".into()),
+        ["file", path, runs] => match runs.parse() {
+            Ok(runs) => scan::file(path.as_ref(), runs),
+            Err(_) => Err("the number of runs has to be a number".into()),
+        },
+        _ => Err("usage: datasource-bench csv MEGABYTES RUNS | file PATH RUNS".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -32,6 +32,9 @@ pub(crate) struct Variants {
     pub(crate) next_link_loops: bool,
 
     // Items. (1.7, 1.9, 2)
+    /// Whether lists and delta leave out shortcuts unless the client prefers
+    /// `Include-Feature=AddToOneDrive`, as since 2025-03. (3.2)
+    pub(crate) shortcuts_need_prefer: bool,
     /// Digits of fractions of seconds in times.
     pub(crate) fraction_digits: usize,
     pub(crate) hashes: bool,
@@ -82,6 +85,7 @@ impl Default for Variants {
             page_limit: 1_000,
             empty_pages: false,
             next_link_loops: false,
+            shortcuts_need_prefer: true,
             fraction_digits: 0,
             hashes: true,
             drive_ids: DriveIdCase::Canonical,

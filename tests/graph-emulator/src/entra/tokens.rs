@@ -97,6 +97,11 @@ impl Grant {
         }
     }
 
+    /// Whether it has one of these permissions, for whoever signed in or for itself.
+    pub(crate) fn may(&self, names: &[&str]) -> bool {
+        self.scopes.any(names) || self.roles.any(names)
+    }
+
     /// Whether it is of a personal account.
     pub(crate) fn is_personal(&self) -> bool {
         self.directory == CONSUMERS

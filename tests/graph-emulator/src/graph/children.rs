@@ -61,7 +61,12 @@ pub(super) fn answer(
         count: drive.is_personal().then_some(total),
         next_link: page.next,
         delta_link: None,
-        value: page.items.iter().map(|item| rows.row(item)).collect(),
+        value: page
+            .items
+            .iter()
+            .filter(|item| call.lists(world, item))
+            .map(|item| rows.row(item))
+            .collect(),
     };
     Ok(Answer::with_tag(StatusCode::OK, &body, None))
 }

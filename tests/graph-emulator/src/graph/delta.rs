@@ -145,8 +145,8 @@ impl Start<'_> {
         let Found { drive, .. } = self.found;
         let mut rows = Rows::new(self.world, drive, &self.call.query, self.call.at());
         rows.with_paths = self.variants.delta_paths;
-        let mut made: Vec<Row> =
-            changes.items.iter().map(|item| self.row(&mut rows, item)).collect();
+        let listed = changes.items.iter().filter(|item| self.call.lists(self.world, item));
+        let mut made: Vec<Row> = listed.map(|item| self.row(&mut rows, item)).collect();
         match self.variants.delta_order {
             DeltaOrder::ParentsFirst => {}
             DeltaOrder::Reversed => made.reverse(),
@@ -179,6 +179,9 @@ impl Start<'_> {
             row
         };
         row.kind = self.call.metadata.then_some("#microsoft.graph.driveItem");
+        let scans = self.call.prefers("deltashowsharingchanges")
+            && self.call.grant.may(&["Sites.FullControl.All"]);
+        row.shared_changed = (scans && item.marks().shared.is_some()).then_some("True");
         row
     }
 

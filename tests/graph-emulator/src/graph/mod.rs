@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
 use crate::body::{Counted, Reply};
+use crate::drive::{Item, Kind};
 use crate::entra::Grant;
 use crate::faults::PageTrick;
 use crate::hosts::Service;
@@ -85,6 +86,20 @@ impl Call {
     /// For whom and when rows are made.
     fn at(&self) -> (Caller, i64) {
         (self.caller(), self.now_ms)
+    }
+
+    /// Whether a `Prefer` header has a value among its list. (3.2)
+    fn prefers(&self, wanted: &str) -> bool {
+        let values = self.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|v| v.trim().eq_ignore_ascii_case(wanted))
+    }
+
+    /// Whether a list shows an item: shortcuts only to clients that say they know them. (3.2)
+    fn lists(&self, world: &World, item: &Item) -> bool {
+        let is_shortcut = matches!(&item.kind, Kind::Remote(remote) if remote.target.is_some());
+        !is_shortcut
+            || !world.variants().shortcuts_need_prefer
+            || self.prefers("Include-Feature=AddToOneDrive")
     }
 
     fn reads(&self) -> bool {

@@ -59,6 +59,43 @@ async fn a_shortcut_leads_to_an_item_of_another_drive() {
     assert_eq!(stage.graph("/me/drive/root:/Team/q3.csv").await.status, 404);
 }
 
+/// Section 3.2: since 2025-03 lists and delta show shortcuts only to clients that ask for them.
+#[tokio::test]
+async fn shortcuts_are_listed_for_clients_that_prefer_them() {
+    let stage = Stage::business(&[]).await;
+    stage.edit("sites/team", json!({"op": "folder", "path": "Reports"})).await;
+    let shortcut =
+        json!({"op": "shortcut", "path": "Team", "drive": "sites/team", "target": "Reports"});
+    stage.edit("primary", shortcut).await;
+    let prefer = [("prefer", "hierarchicalsharing, Include-Feature=AddToOneDrive")];
+    for path in ["/me/drive/root/children", "/me/drive/root/delta"] {
+        let rows = async |headers: &[(&str, &str)]| {
+            let page = stage.graph_with(path, headers).await.json();
+            page["value"].as_array().unwrap().iter().filter(|row| row["name"] == "Team").count()
+        };
+        assert_eq!((rows(&[]).await, rows(&prefer).await), (0, 1), "{path}");
+        stage.vary(json!({"shortcuts_need_prefer": false})).await;
+        assert_eq!(rows(&[]).await, 1);
+        stage.vary(json!({"shortcuts_need_prefer": true})).await;
+    }
+}
+
+/// Section 3.2: permission scanning is told which items' sharing changed.
+#[tokio::test]
+async fn delta_tells_of_sharing_to_whoever_may_scan_permissions() {
+    let stage = Stage::business(&[("a.csv", "1")]).await;
+    let marks = json!({"shared": "users"});
+    stage.edit("primary", json!({"op": "mark", "path": "a.csv", "marks": marks})).await;
+    let scopes = ["Sites.FullControl.All"];
+    let bearer = format!("Bearer {}", stage.token_of("ann@contoso.com", &scopes).await);
+    let url = "https://graph.microsoft.com/v1.0/me/drive/root/delta";
+    let headers = [("authorization", bearer.as_str()), ("prefer", "deltashowsharingchanges")];
+    let page = stage.get(url, &headers).await.json();
+    assert_eq!(page["value"][1]["@microsoft.graph.sharedChanged"], "True");
+    let plain = stage.graph_with("/me/drive/root/delta", &headers[1..]).await.json();
+    assert!(plain["value"][1].get("@microsoft.graph.sharedChanged").is_none());
+}
+
 /// Section 1.9: a stub without anything.
 #[tokio::test]
 async fn a_locked_vault_is_a_stub() {

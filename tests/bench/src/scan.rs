@@ -1,4 +1,4 @@
-//! A full scan of a large CSV file, every column decoded: time, guest memory,
+//! A full scan of a large file, every column decoded: time, guest memory,
 //! requests; and the time from nothing to the first batch of a small file.
 
 use std::fs::File;
@@ -19,7 +19,6 @@ use crate::Failure;
 use crate::emulator::{Emulator, dist};
 use crate::native;
 
-const BIG: &str = "big.csv";
 const SMALL: &str = "small.csv";
 
 struct Run {
@@ -29,14 +28,26 @@ struct Run {
     memory: usize,
 }
 
-pub(crate) fn run(megabytes: u64, runs: u32) -> Result<(), Failure> {
+/// A made CSV file of so many megabytes.
+pub(crate) fn csv(megabytes: u64, runs: u32) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("big.csv");
+    eprintln!("writing {megabytes} MB of CSV");
+    write_csv(&path, megabytes * 1_000_000)?;
+    file(&path, runs)
+}
+
+/// A file that is there, of any format that is read.
+pub(crate) fn file(path: &Path, runs: u32) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let (drive, state) = (folder.path().join("drive"), folder.path().join("state"));
     std::fs::create_dir_all(&drive)?;
     std::fs::create_dir_all(&state)?;
-    eprintln!("writing {megabytes} MB of CSV");
-    write_csv(&drive.join(BIG), megabytes * 1_000_000)?;
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or("the file has no name")?;
+    // The drive takes links to files.
+    std::os::unix::fs::symlink(path.canonicalize()?, drive.join(name))?;
     write_csv(&drive.join(SMALL), 10_000)?;
+    let bytes = std::fs::metadata(path)?.len();
     let emulator = Emulator::start(&drive, &state)?;
     let threads =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -45,29 +56,33 @@ pub(crate) fn run(megabytes: u64, runs: u32) -> Result<(), Failure> {
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
     for n in 1..=runs.max(1) {
         // Alternating, so that both meet the same noise of the machine.
-        inside.push(threads.block_on(in_component(&database, BIG))?);
-        outside.push(natively(&emulator)?);
+        inside.push(threads.block_on(in_component(&database, name))?);
+        outside.push(natively(&emulator, name)?);
         let (a, b) = (&inside[inside.len() - 1], &outside[outside.len() - 1]);
         eprintln!("run {n}: component {:.2} s, native {:.2} s", a.seconds, b.seconds);
         if a.rows != b.rows {
             return Err(format!("{} rows inside and {} outside", a.rows, b.rows).into());
         }
     }
-    report(megabytes, &mut inside, &mut outside);
+    report(name, bytes, &mut inside, &mut outside);
     threads.block_on(first_batch(&database))
 }
 
-fn report(megabytes: u64, inside: &mut [Run], outside: &mut [Run]) {
+fn report(name: &str, bytes: u64, inside: &mut [Run], outside: &mut [Run]) {
     let median = |runs: &mut [Run]| {
         runs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
         runs[runs.len() / 2].seconds
     };
     let (a, b) = (median(inside), median(outside));
-    #[expect(clippy::cast_precision_loss, reason = "megabytes are few")]
-    let rate = |seconds: f64| megabytes as f64 / seconds;
-    println!("CSV of {megabytes} MB, {} rows, median of {}:", inside[0].rows, inside.len());
-    println!("  component  {a:.2} s  {:.0} MB/s  {} requests", rate(a), inside[0].requests);
-    println!("  native     {b:.2} s  {:.0} MB/s  {} requests", rate(b), outside[0].requests);
+    #[expect(clippy::cast_precision_loss, reason = "files are far below 2^53 bytes")]
+    let megabytes = bytes as f64 / 1e6;
+    let (rows, runs) = (inside[0].rows, inside.len());
+    println!("{name}, {megabytes:.0} MB, {rows} rows, median of {runs}:");
+    for (what, seconds, requests) in
+        [("component", a, inside[0].requests), ("native   ", b, outside[0].requests)]
+    {
+        println!("  {what}  {seconds:.2} s  {:.0} MB/s  {requests} requests", megabytes / seconds);
+    }
     println!("  ratio      {:.2}", a / b);
     let peak = inside.iter().map(|run| run.memory).max().unwrap_or_default();
     println!("  guest peak memory {:.1} MiB", peak as f64 / f64::from(1 << 20));
@@ -109,7 +124,7 @@ async fn in_component(database: &Database, name: &str) -> Result<Run, Failure> {
 }
 
 /// The same core, with its pieces decoded by the same Arrow reader.
-fn natively(emulator: &Emulator) -> Result<Run, Failure> {
+fn natively(emulator: &Emulator, name: &str) -> Result<Run, Failure> {
     let ports = native::ports(emulator.listen()?, &emulator.ca()?)?;
     let params = emulator.params();
     let threads =
@@ -117,7 +132,7 @@ fn natively(emulator: &Emulator) -> Result<Run, Failure> {
     let connection = Rc::new(threads.block_on(Connection::connect(ports, &params))?);
     let start = Instant::now();
     threads.block_on(async {
-        let table = connection.read_table(BIG, &[]).await?;
+        let table = connection.read_table(name, &[]).await?;
         let scan = onedrive_core::contract::Scan { wished_splits: 1, ..Default::default() };
         let plan = table.plan(&scan)?;
         let mut run = Run { seconds: 0.0, rows: 0, requests: 0, memory: 0 };
