@@ -1,6 +1,6 @@
 //! What the connector tells of itself without a connection.
 
-use tabular_formats::{ValueType as FormatValueType, csv};
+use tabular_formats::{OptionDoc, ValueType as FormatValueType, csv, json, text};
 
 use crate::cloud::{CLOUDS, Cloud};
 pub use crate::params::{PARAMETERS, ParameterDoc, ValueType};
@@ -51,18 +51,13 @@ pub struct ReadOptionDoc {
 /// All read options, of files and of system tables.
 #[must_use]
 pub fn read_options() -> Vec<ReadOptionDoc> {
-    let csv = csv::option_docs().iter().map(|option| ReadOptionDoc {
-        name: option.name.to_owned(),
-        value_type: match option.value_type {
-            FormatValueType::Boolean => ValueType::Boolean,
-            FormatValueType::Integer => ValueType::Integer,
-            FormatValueType::TextList => ValueType::TextList,
-            FormatValueType::Text | FormatValueType::Json => ValueType::Text,
-        },
-        default: option.default.map(str::to_owned),
-        choices: option.choices.iter().map(ToString::to_string).collect(),
-        doc: format!("CSV: {}", option.doc),
-    });
+    let formats =
+        [("CSV", csv::option_docs()), ("JSON", json::option_docs()), ("Text", text::option_docs())];
+    let formats = merged(
+        formats
+            .into_iter()
+            .flat_map(|(format, options)| options.iter().map(move |option| (format, option))),
+    );
     let files = crate::tables::files::OPTIONS.iter().map(|(name, default, doc)| ReadOptionDoc {
         name: (*name).to_owned(),
         value_type: if *name == "content" { ValueType::Text } else { ValueType::Integer },
@@ -70,5 +65,33 @@ pub fn read_options() -> Vec<ReadOptionDoc> {
         choices: if *name == "content" { vec!["none".into(), "fetch".into()] } else { Vec::new() },
         doc: (*doc).to_owned(),
     });
-    csv.chain(files).collect()
+    formats.into_iter().chain(files).collect()
+}
+
+/// One entry a name: formats that share an option's name say in turn what it does.
+fn merged<'a>(options: impl Iterator<Item = (&'a str, &'a OptionDoc)>) -> Vec<ReadOptionDoc> {
+    let mut merged: Vec<ReadOptionDoc> = Vec::new();
+    for (format, option) in options {
+        let doc = format!("{format}: {}", option.doc);
+        match merged.iter_mut().find(|known| known.name == option.name) {
+            Some(known) => known.doc = format!("{} {doc}", known.doc),
+            None => merged.push(ReadOptionDoc {
+                name: option.name.to_owned(),
+                value_type: value_type(option.value_type),
+                default: option.default.map(str::to_owned),
+                choices: option.choices.iter().map(ToString::to_string).collect(),
+                doc,
+            }),
+        }
+    }
+    merged
+}
+
+fn value_type(of: FormatValueType) -> ValueType {
+    match of {
+        FormatValueType::Boolean => ValueType::Boolean,
+        FormatValueType::Integer => ValueType::Integer,
+        FormatValueType::TextList => ValueType::TextList,
+        FormatValueType::Text | FormatValueType::Json => ValueType::Text,
+    }
 }

@@ -14,6 +14,8 @@ pub(crate) enum FileType {
 pub(crate) enum StreamType {
     Csv,
     Tsv,
+    Json,
+    Text,
 }
 
 impl FileType {
@@ -22,6 +24,8 @@ impl FileType {
         Some(match extension(path).as_str() {
             "csv" => Self::Stream(StreamType::Csv),
             "tsv" | "tab" => Self::Stream(StreamType::Tsv),
+            "json" | "jsonl" | "ndjson" => Self::Stream(StreamType::Json),
+            "txt" | "md" | "log" => Self::Stream(StreamType::Text),
             _ => return None,
         })
     }

@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 
 use crate::connection::Connection;
-use crate::file_type::FileType;
 use crate::contract::{ListRequest, ListScope, TableInfo, TableKind, TablePage};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file_type::FileType;
 use crate::sender::Deadline;
 use crate::table_name::check_path;
 use crate::walk::{Entry, Walk};

@@ -149,7 +149,7 @@ async fn sniff(
         let download = Download::new(graph, file.clone(), link.clone(), Deadline::default(), false);
         let head = download.read_head(wanted).await?;
         let complete = head.bytes.len() as u64 >= head.file.size;
-        match StreamFormat::sniff(&head.bytes, complete, options) {
+        match StreamFormat::sniff(leaf(&path), &head.bytes, complete, options) {
             Ok(format) => return Ok((format, head)),
             Err(FormatError::SampleTooSmall { .. }) if wanted < LARGER_SAMPLE => {
                 wanted = LARGER_SAMPLE;
@@ -167,7 +167,7 @@ fn unsupported_format(path: &str) -> Error {
         format!("Files of type .{extension} cannot be read as a table by this version.")
     };
     Error::new(ErrorKind::UnsupportedFormat, message)
-        .hint("CSV and TSV files can be read; the table `files` lists every file.")
+        .hint("CSV, TSV, JSON and text files can be read; the table `files` lists every file.")
 }
 
 /// An account without a drive, as opposed to a drive without the file.
@@ -204,6 +204,11 @@ fn readable(path: &str, item: &DriveItem) -> Result<()> {
     Ok(())
 }
 
+/// The name at the end of a path.
+fn leaf(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 /// The path as asked for, with the last segment as the drive stores it.
 fn stored_path(path: &str, item: &DriveItem) -> String {
     match path.rsplit_once('/') {
@@ -212,4 +217,3 @@ fn stored_path(path: &str, item: &DriveItem) -> String {
         None => item.name.clone(),
     }
 }
-

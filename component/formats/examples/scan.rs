@@ -1,13 +1,16 @@
-//! Scans a file as delimited text and prints what was found and how fast it went.
+//! Scans a file as what its extension says and prints what was found and how fast it went.
 //!
-//! `cargo run -p tabular-formats --example scan -- FILE [--columns 0,3] [--limit N] [--repeat N]`
+//! `cargo run -p tabular-formats --example scan -- FILE [--columns 0,3] [--limit N]
+//! [--repeat N] [--path KEY]`
 
 use std::error::Error;
 use std::io::Read as _;
 use std::time::Instant;
 
 use tabular_formats::csv::{CsvFormat, CsvOptions};
-use tabular_formats::{BatchSize, StreamDecoder as _};
+use tabular_formats::json::{JsonFormat, JsonOptions};
+use tabular_formats::text::{TextFormat, TextOptions};
+use tabular_formats::{BatchSize, FormatError, StreamDecoder};
 
 /// As large as the chunks of a download.
 const CHUNK: usize = 256 * 1024;
@@ -17,11 +20,14 @@ struct Arguments {
     columns: Option<Vec<usize>>,
     limit: Option<u64>,
     repeat: usize,
+    /// Where the records of a JSON document are.
+    path: Option<String>,
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
     let mut given = std::env::args().skip(1);
-    let mut found = Arguments { file: String::new(), columns: None, limit: None, repeat: 1 };
+    let mut found =
+        Arguments { file: String::new(), columns: None, limit: None, repeat: 1, path: None };
     while let Some(argument) = given.next() {
         let mut value = || given.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
@@ -31,6 +37,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
                 found.columns = Some(numbers.map(str::parse).collect::<Result<_, _>>()?);
             }
             "--limit" => found.limit = Some(value()?.parse()?),
+            "--path" => found.path = Some(value()?),
             "--repeat" => found.repeat = value()?.parse()?,
             _ => found.file = argument,
         }
@@ -53,20 +60,49 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let started = Instant::now();
-    let format = CsvFormat::sniff(&sample[..length], length < CHUNK, &CsvOptions::default())?;
-    println!("sniffed in {:.1?}: {:?}", started.elapsed(), format.dialect());
-    for column in format.columns() {
-        println!("  {} {}", column.name, column.column_type);
+    let make = sniff(&arguments, &sample[..length], length < CHUNK)?;
+    println!("sniffed in {:.1?}", started.elapsed());
+    for field in make().schema().fields() {
+        println!("  {} {}", field.name(), field.data_type());
     }
     for _ in 0..arguments.repeat {
-        scan(&arguments, &format)?;
+        scan(&arguments, make().as_mut())?;
     }
     Ok(())
 }
 
-fn scan(arguments: &Arguments, format: &CsvFormat) -> Result<(), Box<dyn Error>> {
-    let mut decoder =
-        format.decoder(arguments.columns.as_deref(), arguments.limit, BatchSize::default());
+type Make<'a> = Box<dyn Fn() -> Box<dyn StreamDecoder> + 'a>;
+
+/// What makes decoders of the file, by its extension.
+fn sniff<'a>(
+    arguments: &'a Arguments,
+    sample: &[u8],
+    complete: bool,
+) -> Result<Make<'a>, FormatError> {
+    let columns = arguments.columns.as_deref();
+    let (limit, size) = (arguments.limit, BatchSize::default());
+    let extension = arguments.file.rsplit('.').next().unwrap_or_default();
+    Ok(match extension {
+        "json" | "jsonl" | "ndjson" => {
+            let path = arguments.path.iter().map(|path| ("path".to_owned(), path.clone()));
+            let options = JsonOptions::from_pairs(&path.collect::<Vec<_>>())?;
+            let format = JsonFormat::sniff(sample, complete, &options)?;
+            Box::new(move || Box::new(format.decoder(columns, limit, size)))
+        }
+        "txt" | "md" | "log" => {
+            let options = TextOptions::default();
+            let format = TextFormat::sniff(&arguments.file, sample, complete, &options)?;
+            Box::new(move || Box::new(format.decoder(columns, limit, size)))
+        }
+        _ => {
+            let format = CsvFormat::sniff(sample, complete, &CsvOptions::default())?;
+            println!("{:?}", format.dialect());
+            Box::new(move || Box::new(format.decoder(columns, limit, size)))
+        }
+    })
+}
+
+fn scan(arguments: &Arguments, decoder: &mut dyn StreamDecoder) -> Result<(), Box<dyn Error>> {
     let mut file = std::fs::File::open(&arguments.file)?;
     let mut buffer = vec![0; CHUNK];
     let (mut bytes, mut batches) = (0, 0);

@@ -66,6 +66,14 @@ pub struct Tally {
     pub misquoted_rows: u64,
     /// Comment lines skipped.
     pub comment_lines: u64,
+    /// Values dropped because their key is no column: it first came after the sample.
+    pub dropped_values: u64,
+    /// Values that gave way to a later one under the same key of the same object.
+    pub repeated_keys: u64,
+    /// Records that are no objects; each is a row of NULL.
+    pub odd_records: u64,
+    /// Sequences of bytes that were replaced because they are not UTF-8.
+    pub replaced_bytes: u64,
     /// One entry for each kind of fault and column, at most 64, in the order of their lines.
     pub warnings: Vec<Warning>,
 }
@@ -87,6 +95,14 @@ pub enum Fault {
     QuoteNotClosed,
     /// A comment line was skipped.
     Comment,
+    /// A value's key is no column.
+    UnknownKey,
+    /// A key stands more than once in an object.
+    RepeatedKey,
+    /// A record is no object; the record, shortened.
+    NotAnObject(String),
+    /// Bytes that are not UTF-8 were replaced.
+    Replaced,
 }
 
 impl Fault {
@@ -107,6 +123,10 @@ impl fmt::Display for Fault {
             Self::TextAfterQuote => f.write_str("text follows a closing quote"),
             Self::QuoteNotClosed => f.write_str("a quote is not closed"),
             Self::Comment => f.write_str("a comment line"),
+            Self::UnknownKey => f.write_str("the key did not come in the sample"),
+            Self::RepeatedKey => f.write_str("the key stands more than once in an object"),
+            Self::NotAnObject(record) => write!(f, "`{record}` is no object"),
+            Self::Replaced => f.write_str("the bytes are not UTF-8"),
         }
     }
 }
@@ -138,6 +158,12 @@ impl fmt::Display for Warning {
             Fault::TextAfterQuote => ("row has", "rows have", "text after a closing quote"),
             Fault::QuoteNotClosed => ("quote is", "quotes are", "not closed, the rest is its text"),
             Fault::Comment => ("comment line was", "comment lines were", "skipped"),
+            Fault::UnknownKey => ("value was", "values were", "dropped: not seen in the sample"),
+            Fault::RepeatedKey => ("value was", "values were", "replaced by a later one"),
+            Fault::NotAnObject(_) => ("record is", "records are", "no object, a row of NULL"),
+            Fault::Replaced => {
+                ("sequence of bytes is", "sequences of bytes are", "not UTF-8 and became U+FFFD")
+            }
         };
         if self.column.is_some() {
             write!(f, "Column `{column}`: ")?;
@@ -148,7 +174,7 @@ impl fmt::Display for Warning {
             plural(*count, one, many)
         )?;
         match first {
-            Fault::NotOfType(cell) => write!(f, ": `{cell}`."),
+            Fault::NotOfType(cell) | Fault::NotAnObject(cell) => write!(f, ": `{cell}`."),
             Fault::ShortRow(fields) | Fault::LongRow(fields) => {
                 write!(f, " with {fields} {}.", plural(*fields, "field", "fields"))
             }
@@ -174,6 +200,10 @@ impl Tally {
             Fault::LongRow(_) => self.long_rows += count,
             Fault::TextAfterQuote | Fault::QuoteNotClosed => self.misquoted_rows += count,
             Fault::Comment => self.comment_lines += count,
+            Fault::UnknownKey => self.dropped_values += count,
+            Fault::RepeatedKey => self.repeated_keys += count,
+            Fault::NotAnObject(_) => self.odd_records += count,
+            Fault::Replaced => self.replaced_bytes += count,
         }
         let known = |w: &&mut Warning| w.first.is_like(&first) && w.column.as_deref() == column;
         if let Some(warning) = self.warnings.iter_mut().find(known) {

@@ -87,6 +87,60 @@ pub enum FormatError {
         limit: usize,
     },
 
+    /// Sound JSON that holds no rows.
+    #[error("The JSON is no table: {what}.")]
+    NotTable {
+        /// What it is instead, as a clause.
+        what: String,
+        /// What would work, as a sentence.
+        hint: String,
+    },
+
+    /// Text that is not JSON, or JSON that breaks off.
+    #[error("The JSON is broken in the record that begins on line {line}: {reason}.")]
+    InvalidJson {
+        /// The line on which the record begins, counted from 1.
+        line: u64,
+        /// What is wrong, as a clause.
+        reason: String,
+    },
+
+    /// Not a Parquet file.
+    #[error("The file is not Parquet: {reason}.")]
+    NotParquet {
+        /// What tells, as a clause.
+        reason: &'static str,
+    },
+
+    /// A binary file that is cut off, changed, or at odds with itself.
+    #[error("The Parquet file is damaged: {reason}.")]
+    Corrupt {
+        /// What is wrong, as a clause.
+        reason: String,
+    },
+
+    /// The footer, or columns, can only be read with a key.
+    #[error("The Parquet file is encrypted.")]
+    Encrypted,
+
+    /// Something that the format allows and this crate does not read.
+    #[error("The Parquet file uses something that is not read: {what}.")]
+    Unsupported {
+        /// What it is.
+        what: String,
+    },
+
+    /// A part of a binary file is larger than may be held in memory.
+    #[error("{what} has {bytes} bytes; at most {limit} are read at once.")]
+    TooMuch {
+        /// The part, with an article and a capital letter.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// The limit in force.
+        limit: u64,
+    },
+
     /// Arrow refused what was built: a fault of this crate.
     #[error("A record batch could not be built: {0}.")]
     Batch(String),
@@ -128,6 +182,23 @@ impl FormatError {
             Self::NoSuchColumn { .. } => "DESCRIBE shows the columns of the table.".into(),
             Self::TooManyColumns { .. } => {
                 "The delimiter may not be the one inferred: see the option delimiter.".into()
+            }
+            Self::NotTable { hint, .. } => hint.clone(),
+            Self::InvalidJson { .. } => {
+                "A table in JSON is an array of objects, or one object after another.".into()
+            }
+            Self::NotParquet { .. } => {
+                "Its name may have the wrong extension, or its upload may not be complete.".into()
+            }
+            Self::Corrupt { .. } => {
+                "It may have been cut off or changed on its way; write or upload it again.".into()
+            }
+            Self::Encrypted => "Write it without encryption: there is no way to give a key.".into(),
+            Self::Unsupported { .. } => {
+                "Write the file again with common settings, for example Snappy or ZSTD.".into()
+            }
+            Self::TooMuch { .. } => {
+                "Read fewer columns, write smaller row groups, or raise max_row_group_bytes.".into()
             }
             Self::Batch(_) => return None,
         };

@@ -11,6 +11,8 @@
 //!   as it stands. Nothing is lost without a trace: a cell that does not fit is NULL and counted,
 //!   or, in strict mode, an error with its line.
 //! - [`csv`] reads delimited text: commas, semicolons, tabs, bars.
+//! - [`json`] reads objects: an array of them, one a line, or one in all.
+//! - [`text`] reads prose, cut into chunks.
 //! - [`OptionDoc`] describes the options of a format, so that a user can be told of them.
 //!
 //! ```
@@ -41,7 +43,9 @@ pub mod csv;
 mod decoder;
 mod encoding;
 mod error;
+pub mod json;
 mod options;
+pub mod text;
 
 pub use decoder::{BatchSize, Fault, StreamDecoder, Tally, Warning};
 pub use error::FormatError;

@@ -20,11 +20,7 @@ const DEFAULT_COMPONENT: &str = "onedrive-datasource.wasm";
 
 /// Sets up a host and opens a session for its one tenant.
 pub(crate) async fn open(options: &HostOptions) -> Result<Session, CliError> {
-    let state = match &options.state {
-        Some(state) => state.clone(),
-        None => default_state()?,
-    };
-    let mut setup = RuntimeOptions::new(state);
+    let mut setup = RuntimeOptions::new(state(options)?);
     let mut map = EndpointMap::new();
     if let Some(path) = &options.emulator {
         let ready = ReadyFile::read(path)?;
@@ -46,6 +42,11 @@ pub(crate) async fn open(options: &HostOptions) -> Result<Session, CliError> {
     let approval = approval(&options.approve, options.pin);
     load(&runtime, &component(options.component.as_deref())?, approval).await?;
     Ok(Session::new(runtime, TenantId::default())?)
+}
+
+/// Where the host keeps what outlives it.
+pub(crate) fn state(options: &HostOptions) -> Result<PathBuf, CliError> {
+    options.state.clone().map_or_else(default_state, Ok)
 }
 
 /// Loads a component, with a sign of life while it is compiled.

@@ -23,6 +23,7 @@ mod options;
 mod output;
 mod paths;
 mod plain;
+mod progress;
 mod prompt;
 mod remote_clock;
 mod script_input;

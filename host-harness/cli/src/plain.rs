@@ -1,8 +1,9 @@
 //! Text that was written by others, made safe to show on a terminal.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A value on one line, without control characters: a file must not move the cursor of whoever
 /// looks at it.
@@ -13,6 +14,23 @@ pub(crate) fn plain(value: &dyn fmt::Display, longest: Option<usize>) -> String 
         text.text.push('…');
     }
     text.text
+}
+
+/// A plain text in at most so many columns of a terminal; an ellipsis says that it went on.
+pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    if text.width() <= width {
+        return text.into();
+    }
+    let (mut used, mut end) = (0, 0);
+    for (index, c) in text.char_indices() {
+        used += c.width().unwrap_or(0);
+        // A place is kept for the ellipsis.
+        if used >= width {
+            break;
+        }
+        end = index + c.len_utf8();
+    }
+    format!("{}…", &text[..end]).into()
 }
 
 struct PlainText {
@@ -54,5 +72,14 @@ mod tests {
     fn what_is_too_long_ends_with_an_ellipsis() {
         assert_eq!(plain(&"abcdef", Some(3)), "abc…");
         assert_eq!(plain(&"abc", Some(3)), "abc");
+    }
+
+    #[test]
+    fn a_cut_text_fits_whatever_its_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("日本語", 5), "日本…");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("ab", 1), "…");
     }
 }

@@ -1,4 +1,4 @@
-//! Statements as they arrive, line by line, from a prompt or a pipe.
+//! Statements as they arrive, line by line, from a pipe.
 
 use datasource_sql::{End, statements};
 
@@ -28,7 +28,8 @@ impl ScriptInput {
     }
 
     /// Whether a statement was begun and not ended.
-    pub(crate) fn is_open(&self) -> bool {
+    #[cfg(test)]
+    fn is_open(&self) -> bool {
         !self.text.is_empty()
     }
 
@@ -36,11 +37,6 @@ impl ScriptInput {
     pub(crate) fn take_rest(&mut self) -> Option<String> {
         let text = std::mem::take(&mut self.text);
         (statements(&text).next().is_some()).then_some(text)
-    }
-
-    /// Forgets what was begun.
-    pub(crate) fn clear(&mut self) {
-        self.text.clear();
     }
 }
 

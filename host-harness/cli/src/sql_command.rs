@@ -14,39 +14,43 @@ use crate::output::Output;
 use crate::prompt;
 use crate::script_input::ScriptInput;
 
+/// The prompt's history in the state directory.
+const HISTORY: &str = "history";
+
 /// Runs what the arguments say.
 pub(crate) async fn run(options: SqlOptions) -> Result<(), CliError> {
     let output = Output::to_stdout(options.format)?;
     let script = options.file.as_deref().map(read_script).transpose()?;
     let session = host::open(&options.host).await?;
     for text in options.command.iter().chain(&script) {
-        run_script(&session, output, text).await?;
+        run_script(&session, &output, text).await?;
     }
     if !options.command.is_empty() || script.is_some() {
         return Ok(());
     }
     if io::stdin().is_terminal() {
-        prompt::run(&session, output).await
+        let history = host::state(&options.host)?.join(HISTORY);
+        prompt::run_with_history(&session, output, Some(history)).await
     } else {
-        run_pipe(&session, output).await
+        run_pipe(&session, &output).await
     }
 }
 
 /// Runs the statements of a script up to the first that fails.
-async fn run_script(session: &Session, output: Output, text: &str) -> Result<(), CliError> {
+async fn run_script(session: &Session, output: &Output, text: &str) -> Result<(), CliError> {
     let mut script = statements(text).peekable();
     while let Some(statement) = script.next() {
         if let End::Unclosed(unclosed) = statement.end {
             return Err(unfinished(text, &statement, unclosed));
         }
         belongs_to(script.peek().map(|next| next.text))?;
-        output.answer(session.execute(statement.text).await?).await?;
+        output.run(session, statement.text, &mut |_| ()).await?;
     }
     Ok(())
 }
 
 /// Runs statements from standard input as they are completed, up to the first that fails.
-async fn run_pipe(session: &Session, output: Output) -> Result<(), CliError> {
+async fn run_pipe(session: &Session, output: &Output) -> Result<(), CliError> {
     let mut input = ScriptInput::default();
     let mut line = String::new();
     loop {

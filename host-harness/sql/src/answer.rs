@@ -46,6 +46,22 @@ impl RowStream {
     pub fn scan_metrics(&self) -> ScanMetrics {
         self.log.totals()
     }
+
+    /// A look at the same numbers while the rows are being read.
+    pub fn watch(&self) -> ScanWatch {
+        ScanWatch(Arc::clone(&self.log))
+    }
+}
+
+/// What the connectors did so far for a statement that runs.
+#[derive(Debug, Clone)]
+pub struct ScanWatch(Arc<ScanLog>);
+
+impl ScanWatch {
+    /// The sums so far.
+    pub fn scan_metrics(&self) -> ScanMetrics {
+        self.0.totals()
+    }
 }
 
 impl fmt::Debug for RowStream {

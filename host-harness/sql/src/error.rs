@@ -81,7 +81,7 @@ impl SqlError {
             | Self::Query { hint, .. } => hint.clone(),
             Self::NoSuchDatabase { name, known } => Some(databases_hint(name, known)),
             Self::NoDatabase { table, known } => Some(match known.as_slice() {
-                [only] => format!("Write {}.`{table}`.", identifier(only)),
+                [only] => format!("Write {0}.`{table}`, or USE {0} first.", identifier(only)),
                 _ => format!(
                     "Write the database, a dot, and the table in backticks, such as my_database.`{table}`."
                 ),
@@ -232,8 +232,8 @@ fn databases_hint(name: &str, known: &[String]) -> String {
     }
 }
 
-/// A database's name as it must be written.
-pub(crate) fn identifier(name: &str) -> String {
+/// A name as it must be written in a statement: in backticks, unless it is a plain word.
+pub fn identifier(name: &str) -> String {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !name.starts_with(|c: char| c.is_ascii_digit());
     if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
@@ -248,8 +248,9 @@ fn form_of(statement: &str) -> Option<&'static str> {
         }
         "ALTER" => Some("ALTER DATABASE name SET PARAMETERS = {\"key\": \"value\"}"),
         "DROP" => Some("DROP DATABASE [IF EXISTS] name"),
-        "SHOW" => Some("SHOW DATABASES, or SHOW TABLES FROM name"),
+        "SHOW" => Some("SHOW DATABASES, SHOW TABLES FROM name, or SHOW CREATE DATABASE name"),
         "DESC" | "DESCRIBE" => Some("DESCRIBE name.`path/of/the/file.csv`"),
+        "USE" => Some("USE name"),
         _ => None,
     }
 }
@@ -321,7 +322,10 @@ mod tests {
     #[test]
     fn a_table_without_a_database_is_shown_with_it() {
         let error = SqlError::NoDatabase { table: "files".into(), known: vec!["my-drive".into()] };
-        assert_eq!(error.hint().as_deref(), Some("Write `my-drive`.`files`."));
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("Write `my-drive`.`files`, or USE `my-drive` first.")
+        );
     }
 
     #[test]

@@ -6,12 +6,11 @@ use datafusion::arrow::array::{Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::Result;
 
+use crate::listing::line;
+
 /// The columns of an explanation: which plan, and a line of it.
 pub(crate) fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new("plan_type", DataType::Utf8, false),
-        Field::new("plan", DataType::Utf8, false),
-    ]))
+    Arc::new(Schema::new(vec![Field::new("plan_type", DataType::Utf8, false), line("plan")]))
 }
 
 /// DataFusion's rows, cut into lines.
@@ -22,9 +21,9 @@ pub(crate) fn lines(batch: &RecordBatch) -> Result<RecordBatch> {
     let (mut types, mut plans) = (Vec::new(), Vec::new());
     if let (Some(plan_types), Some(texts)) = (text(0), text(1)) {
         for row in (0..batch.num_rows()).filter(|row| !texts.is_null(*row)) {
-            for line in texts.value(row).lines() {
+            for text in texts.value(row).lines() {
                 types.push(plan_types.value(row));
-                plans.push(line);
+                plans.push(text);
             }
         }
     }

@@ -35,6 +35,7 @@
 
 mod answer;
 mod catalog;
+mod definition;
 mod error;
 mod explanation;
 mod filters;
@@ -51,8 +52,9 @@ mod statement;
 mod statistics;
 mod table_provider;
 
-pub use answer::{Answer, RowStream};
-pub use error::SqlError;
+pub use answer::{Answer, RowStream, ScanWatch};
+pub use error::{SqlError, identifier};
+pub use listing::NEVER_CUT;
 pub use session::Session;
 pub use statement::{
     End, Fault, MASK, Parameters, ScriptStatement, Slip, Statement, Statements, Unclosed,

@@ -1,4 +1,4 @@
-//! The rows of SHOW DATABASES, SHOW TABLES and DESCRIBE.
+//! The rows of SHOW and DESCRIBE.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,6 +17,15 @@ use crate::answer::{Answer, RowStream};
 use crate::error::SqlError;
 use crate::scan_log::ScanLog;
 
+/// A column with this metadata holds lines of text that make no sense in part: a table that is
+/// narrowed to fit a terminal leaves it whole.
+pub const NEVER_CUT: &str = "platform:never-cut";
+
+/// A column of whole lines.
+pub(crate) fn line(name: &str) -> Field {
+    text(name, false).with_metadata([(NEVER_CUT.to_owned(), String::new())].into())
+}
+
 /// SHOW DATABASES: name, engine and time of creation.
 pub(crate) fn databases(entries: &[DatabaseEntry]) -> Result<Answer, SqlError> {
     let schema = columns(vec![
@@ -32,6 +41,12 @@ pub(crate) fn databases(entries: &[DatabaseEntry]) -> Result<Answer, SqlError> {
             timestamps(entries.iter().map(|entry| Some(entry.created_at))),
         ],
     )
+}
+
+/// One column of text, a row for each line.
+pub(crate) fn lines(column: &str, lines: &[String]) -> Result<Answer, SqlError> {
+    let schema = columns(vec![line(column)]);
+    whole(schema, vec![texts(lines.iter().map(|line| Some(line.as_str())))])
 }
 
 /// DESCRIBE: the columns of a table.

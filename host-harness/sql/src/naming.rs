@@ -73,25 +73,39 @@ impl Visitor for NamedColumns {
     }
 }
 
+/// The constraint of a join, by reference or by mutable reference.
+macro_rules! constraint {
+    ($operator:expr) => {
+        match $operator {
+            JoinOperator::Join(c)
+            | JoinOperator::Inner(c)
+            | JoinOperator::Left(c)
+            | JoinOperator::LeftOuter(c)
+            | JoinOperator::Right(c)
+            | JoinOperator::RightOuter(c)
+            | JoinOperator::FullOuter(c)
+            | JoinOperator::Semi(c)
+            | JoinOperator::LeftSemi(c)
+            | JoinOperator::RightSemi(c)
+            | JoinOperator::Anti(c)
+            | JoinOperator::LeftAnti(c)
+            | JoinOperator::RightAnti(c) => Some(c),
+            _ => None,
+        }
+    };
+}
+
 /// The columns of `JOIN … USING (…)`.
 fn using_columns(operator: &JoinOperator) -> Option<&[ObjectName]> {
-    let constraint = match operator {
-        JoinOperator::Join(c)
-        | JoinOperator::Inner(c)
-        | JoinOperator::Left(c)
-        | JoinOperator::LeftOuter(c)
-        | JoinOperator::Right(c)
-        | JoinOperator::RightOuter(c)
-        | JoinOperator::FullOuter(c)
-        | JoinOperator::Semi(c)
-        | JoinOperator::LeftSemi(c)
-        | JoinOperator::RightSemi(c)
-        | JoinOperator::Anti(c)
-        | JoinOperator::LeftAnti(c)
-        | JoinOperator::RightAnti(c) => c,
-        _ => return None,
-    };
-    match constraint {
+    match constraint!(operator)? {
+        JoinConstraint::Using(columns) => Some(columns),
+        _ => None,
+    }
+}
+
+/// The same, to be changed.
+pub(crate) fn using_columns_mut(operator: &mut JoinOperator) -> Option<&mut Vec<ObjectName>> {
+    match constraint!(operator)? {
         JoinConstraint::Using(columns) => Some(columns),
         _ => None,
     }

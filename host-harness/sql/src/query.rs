@@ -63,8 +63,8 @@ pub(crate) struct Queries<'a> {
 }
 
 impl Queries<'_> {
-    /// Plans a query and starts it.
-    pub(crate) async fn run(&self, text: &str) -> Result<Answer, SqlError> {
+    /// Plans a query and starts it. Tables without a database stand in the current one.
+    pub(crate) async fn run(&self, text: &str, current: Option<&str>) -> Result<Answer, SqlError> {
         let mut statement = parse(text)?;
         let references = match self.engine.resolve_table_references(&statement) {
             Ok(references) => references,
@@ -72,17 +72,22 @@ impl Queries<'_> {
         };
         let explained = matches!(statement, EngineStatement::Explain(_));
         let log = Arc::new(ScanLog::default());
-        let opened = self.open_tables(text, &references, ast(&statement), &log).await?;
+        let wanted = self.tables_to_open(text, &references, current).await?;
+        let opened = self.open_tables(wanted, ast(&statement), &log).await?;
         if let Some(ast) = ast_mut(&mut statement) {
-            spelling::correct(ast, &|parts| match parts {
-                [database, table] => {
-                    let table = opened.table(database, table)?;
-                    Some(datafusion::catalog::TableProvider::schema(table.as_ref()))
-                }
-                _ => None,
-            });
+            spelling::correct(ast, &|parts| {
+                let table = match (parts, current) {
+                    ([database, table], _) => opened.table(database, table)?,
+                    ([table], Some(database)) => opened.table(database, table)?,
+                    _ => return None,
+                };
+                Some(datafusion::catalog::TableProvider::schema(table.as_ref()))
+            })?;
         }
         let mut state = self.engine.clone();
+        if let Some(database) = current {
+            database.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
+        }
         state.register_catalog_list(opened.into_catalogs());
         state.mark_start_execution();
         let plan = state.statement_to_plan(statement).await?;
@@ -107,12 +112,10 @@ impl Queries<'_> {
     /// Opens every table that the query names, each once, all at the same time.
     async fn open_tables(
         &self,
-        text: &str,
-        references: &[TableReference],
+        wanted: BTreeSet<(String, String)>,
         ast: Option<&Ast>,
         log: &Arc<ScanLog>,
     ) -> Result<OpenedTables, SqlError> {
-        let wanted = self.tables_to_open(text, references).await?;
         let mut databases: HashMap<String, Database> = HashMap::new();
         for (database, _) in &wanted {
             if let Entry::Vacant(unknown) = databases.entry(folded(database)) {
@@ -136,37 +139,33 @@ impl Queries<'_> {
         &self,
         text: &str,
         references: &[TableReference],
+        current: Option<&str>,
     ) -> Result<BTreeSet<(String, String)>, SqlError> {
         let mut wanted = BTreeSet::new();
         for reference in references {
-            match reference {
-                TableReference::Partial { schema, table } => {
-                    // Two spellings of a database's name must not open its table twice.
-                    let same = wanted.iter().any(|(database, name): &(String, String)| {
-                        folded(database) == folded(schema) && name.as_str() == table.as_ref()
-                    });
-                    if !same {
-                        wanted.insert((schema.to_string(), table.to_string()));
-                    }
+            let (database, table) = match (reference, current) {
+                (TableReference::Partial { schema, table }, _) => (schema.as_ref(), table),
+                (TableReference::Bare { table }, _)
+                    if self.engine.table_functions().contains_key(table.as_ref()) =>
+                {
+                    continue;
                 }
-                TableReference::Bare { table } => {
-                    if !self.engine.table_functions().contains_key(table.as_ref()) {
-                        let known = self.known_databases().await?;
-                        return Err(SqlError::NoDatabase { table: table.to_string(), known });
-                    }
+                (TableReference::Bare { table }, Some(database)) => (database, table),
+                (TableReference::Bare { table }, None) => {
+                    let known = self.known_databases().await?;
+                    return Err(SqlError::NoDatabase { table: table.to_string(), known });
                 }
-                TableReference::Full { catalog, .. } => {
+                (TableReference::Full { catalog, .. }, _) => {
                     self.database(catalog).await?;
-                    return Err(match unquoted_path(text) {
-                        Some(slip) => slip.into(),
-                        None => SqlError::Syntax {
-                            message: format!("The table `{reference}` has too many parts"),
-                            hint: Some(
-                                "Write the database, a dot, and the path in backticks.".into(),
-                            ),
-                        },
-                    });
+                    return Err(too_many_parts(text, reference));
                 }
+            };
+            // Two spellings of a database's name must not open its table twice.
+            let same = wanted.iter().any(|(known, name): &(String, String)| {
+                folded(known) == folded(database) && name.as_str() == table.as_ref()
+            });
+            if !same {
+                wanted.insert((database.to_owned(), table.to_string()));
             }
         }
         Ok(wanted)
@@ -183,9 +182,19 @@ impl Queries<'_> {
         }
     }
 
-    async fn known_databases(&self) -> Result<Vec<String>, SqlError> {
+    pub(crate) async fn known_databases(&self) -> Result<Vec<String>, SqlError> {
         let entries = self.runtime.databases(self.tenant).await?;
         Ok(entries.into_iter().map(|entry| entry.name).collect())
+    }
+}
+
+fn too_many_parts(text: &str, reference: &TableReference) -> SqlError {
+    match unquoted_path(text) {
+        Some(slip) => slip.into(),
+        None => SqlError::Syntax {
+            message: format!("The table `{reference}` has too many parts"),
+            hint: Some("Write the database, a dot, and the path in backticks.".into()),
+        },
     }
 }
 

@@ -9,10 +9,10 @@ use crate::statement::clause_after_semicolon;
 const QUERIES: [&str; 6] = ["SELECT", "WITH", "VALUES", "EXPLAIN", "FROM", "TABLE"];
 
 /// What begins a statement of ours.
-const OURS: [&str; 5] = ["CREATE", "ALTER", "DROP", "SHOW", "DESCRIBE"];
+const OURS: [&str; 6] = ["CREATE", "ALTER", "DROP", "SHOW", "DESCRIBE", "USE"];
 
 /// What begins a statement that writes or changes a session.
-const REFUSED: [&str; 25] = [
+const REFUSED: [&str; 24] = [
     "INSERT",
     "UPDATE",
     "DELETE",
@@ -36,7 +36,6 @@ const REFUSED: [&str; 25] = [
     "IMPORT",
     "EXPORT",
     "CALL",
-    "USE",
     "REFRESH",
 ];
 
@@ -73,7 +72,7 @@ pub(crate) fn of_statement(text: &str) -> Option<SqlError> {
         hint: Some(match nearest(&first, known) {
             Some(word) => format!("Did you mean {word}?"),
             None => {
-                "Statements begin with SELECT, WITH, EXPLAIN, SHOW, DESCRIBE, CREATE DATABASE, \
+                "Statements begin with SELECT, WITH, EXPLAIN, SHOW, DESCRIBE, USE, CREATE DATABASE, \
                      ALTER DATABASE or DROP DATABASE."
                     .to_owned()
             }
@@ -118,7 +117,6 @@ mod tests {
             ("INSERT INTO d.a VALUES (1)", "INSERT is not offered."),
             ("set x = 1", "SET is not offered."),
             ("/* c */ COPY d.a TO 'x.csv'", "COPY is not offered."),
-            ("USE d", "USE is not offered."),
         ] {
             assert_eq!(of_statement(text).unwrap().to_string(), message);
         }

@@ -1,12 +1,15 @@
 //! One tenant's SQL: takes a statement, gives an answer.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use datafusion::execution::session_state::SessionState;
 use datasource_runtime::{CreateMode, Created, Database, Description, Runtime, TenantId};
 
 use crate::answer::Answer;
-use crate::error::SqlError;
+use crate::catalog::folded;
+use crate::definition;
+use crate::error::{SqlError, identifier};
 use crate::listing;
 use crate::query::{Queries, engine, open};
 use crate::refusal;
@@ -20,6 +23,8 @@ pub struct Session {
     runtime: Runtime,
     tenant: TenantId,
     engine: SessionState,
+    /// The database that tables without one stand in; set by USE.
+    current: Mutex<Option<String>>,
 }
 
 impl Session {
@@ -30,7 +35,7 @@ impl Session {
 
     /// A session with another bound of memory, in bytes.
     pub fn with_memory(runtime: Runtime, tenant: TenantId, bytes: usize) -> Result<Self, SqlError> {
-        Ok(Self { runtime, tenant, engine: engine(bytes)? })
+        Ok(Self { runtime, tenant, engine: engine(bytes)?, current: Mutex::default() })
     }
 
     /// Runs one statement; a semicolon may end it. Rows come as they are read: an error may also
@@ -59,15 +64,38 @@ impl Session {
             Statement::ShowDatabases => {
                 listing::databases(&self.runtime.databases(&self.tenant).await?)
             }
+            Statement::ShowCreateDatabase { name } => {
+                let database = self.queries().database(&name).await?;
+                definition::answer(&database, &database.info().await?)
+            }
             Statement::ShowTables { database } => {
-                listing::tables(&self.queries().database(&database).await?).await
+                let name = database.or(self.current_database()).ok_or(no_database_in_use())?;
+                listing::tables(&self.queries().database(&name).await?).await
             }
-            Statement::Describe { database, table } => {
-                let database = self.queries().database(&database).await?;
-                listing::table_columns(&open(&database, &table, |_| false).await?.schema())
+            Statement::Describe { database, table } => self.describe(database, &table).await,
+            Statement::Use { name } => {
+                let database = self.queries().database(&name).await?;
+                self.set_current(Some(database.name().to_owned()));
+                Ok(Answer::Done(format!("Database `{}` is in use.", database.name())))
             }
-            Statement::Query => self.queries().run(text).await,
+            Statement::Query => self.queries().run(text, self.current_database().as_deref()).await,
         }
+    }
+
+    /// The database that USE has set.
+    pub fn current_database(&self) -> Option<String> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The names of the databases there are.
+    pub async fn database_names(&self) -> Result<Vec<String>, SqlError> {
+        self.queries().known_databases().await
+    }
+
+    /// The names of the tables that a database's connector makes up; no network.
+    pub async fn system_tables(&self, database: &str) -> Result<Vec<String>, SqlError> {
+        let tables = self.queries().database(database).await?.system_tables().await?;
+        Ok(tables.into_iter().map(|table| table.name).collect())
     }
 
     /// The statement as it may be shown: without the values of parameters that the engine calls
@@ -85,6 +113,10 @@ impl Session {
             Some(description) => is_secret(description, name),
             None => true,
         })
+    }
+
+    fn set_current(&self, name: Option<String>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = name;
     }
 
     fn queries(&self) -> Queries<'_> {
@@ -112,8 +144,31 @@ impl Session {
         }
     }
 
+    async fn describe(&self, database: Option<String>, table: &str) -> Result<Answer, SqlError> {
+        let queries = self.queries();
+        let Some(name) = database.or(self.current_database()) else {
+            let known = queries.known_databases().await?;
+            let same = known.iter().find(|name| folded(name) == folded(table));
+            return Err(match same {
+                Some(database) => SqlError::Query {
+                    message: format!("`{database}` is a database, not a table"),
+                    hint: Some(format!(
+                        "List its tables: SHOW TABLES FROM {}.",
+                        identifier(database)
+                    )),
+                },
+                None => SqlError::NoDatabase { table: table.to_owned(), known },
+            });
+        };
+        let database = queries.database(&name).await?;
+        listing::table_columns(&open(&database, table, |_| false).await?.schema())
+    }
+
     async fn drop(&self, name: &str, if_exists: bool) -> Result<Answer, SqlError> {
         if self.runtime.drop_database(&self.tenant, name).await? {
+            if self.current_database().is_some_and(|current| folded(&current) == folded(name)) {
+                self.set_current(None);
+            }
             return Ok(Answer::Done(format!("Database `{name}` was dropped.")));
         }
         if if_exists {
@@ -156,6 +211,13 @@ fn done(database: &Database, what: &str) -> Result<Answer, SqlError> {
 fn is_secret(description: &Description, name: &str) -> bool {
     let parameter = description.parameters.iter().find(|parameter| parameter.name == name);
     parameter.is_none_or(|parameter| parameter.secret)
+}
+
+fn no_database_in_use() -> SqlError {
+    SqlError::Syntax {
+        message: "No database is in use".to_owned(),
+        hint: Some("Write SHOW TABLES FROM and the database's name, or USE one first.".to_owned()),
+    }
 }
 
 fn not_one_statement(sql: &str) -> SqlError {

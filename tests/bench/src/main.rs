@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! cargo xtask bench csv --megabytes 500 --runs 3
-//! cargo xtask bench file big.parquet
+//! cargo xtask bench file big.tsv
 //! ```
 
 mod emulator;

@@ -50,3 +50,59 @@ fn a_bare_name_serves_if_it_is_unique() {
         assert_eq!(stage.sql("SELECT * FROM drive.`B C/TWO.csv`").rows(), [json!({"x": 3})]);
     }
 }
+
+#[test]
+fn an_array_of_json_objects() {
+    let first = json!({
+        "Name": "chevrolet chevelle malibu", "Miles_per_Gallon": 18.0, "Cylinders": 8,
+        "Displacement": 307.0, "Horsepower": 130, "Weight_in_lbs": 3504, "Acceleration": 12.0,
+        "Year": "1970-01-01", "Origin": "USA"
+    });
+    assert_eq!(rows("SELECT * FROM drive.`cars/cars.json` LIMIT 1"), [first]);
+    assert_eq!(
+        rows(
+            "SELECT count(*) AS n, count(\"Horsepower\") AS known, max(\"Year\") AS latest \
+             FROM drive.`cars/cars.json`"
+        ),
+        [json!({"n": 406, "known": 400, "latest": "1982-01-01"})]
+    );
+}
+
+#[test]
+fn json_keys_with_spaces_are_columns() {
+    assert_eq!(
+        rows(
+            "SELECT \"Species\", avg(\"Body Mass (g)\") AS mass FROM drive.`science/penguins.json` \
+             GROUP BY \"Species\" ORDER BY mass DESC LIMIT 1"
+        )[0]["Species"],
+        "Gentoo"
+    );
+}
+
+#[test]
+fn json_lines_and_one_object() {
+    let files: [(&str, &[u8]); 2] = [
+        ("a.jsonl", b"{\"a\":1,\"b\":\"x\"}\n{\"a\":2}\n{\"b\":null,\"a\":3}\n"),
+        ("one.json", b"{\"a\": 1, \"b\": {\"c\": [1, 2]}}"),
+    ];
+    let stage = Stage::with_files(Profile::Business, &files);
+    let _ = stage.create("drive").succeeds();
+    assert_eq!(
+        stage.sql("SELECT * FROM drive.`a.jsonl`").rows(),
+        [json!({"a": 1, "b": "x"}), json!({"a": 2, "b": null}), json!({"a": 3, "b": null})]
+    );
+    let one = stage.sql("SELECT a, b FROM drive.`one.json`").rows();
+    assert_eq!(one.len(), 1);
+    assert_eq!(one[0]["a"], 1);
+}
+
+#[test]
+fn plain_text_is_chunks_with_their_source() {
+    let text = "First paragraph.\n\nSecond paragraph.\n";
+    let stage = Stage::with_files(Profile::Personal, &[("notes/a.txt", text.as_bytes())]);
+    let _ = stage.create("drive").succeeds();
+    let rows = stage.sql("SELECT * FROM drive.`notes/a.txt`").rows();
+    assert!(rows[0]["content"].as_str().unwrap().starts_with("First paragraph."), "{rows:?}");
+    let metadata: Value = serde_json::from_str(rows[0]["metadata"].as_str().unwrap()).unwrap();
+    assert_eq!(metadata, json!({"source_file": "a.txt", "file_format": "txt"}));
+}

@@ -227,9 +227,14 @@ impl StoredCredential {
         }
         for _ in 0..WAITS {
             let within = lease.deadline(deadline);
+            let clock = &self.sender.ports().clock;
+            // The wait took longer than was asked for, as when a machine sleeps.
+            let now = clock.now();
+            if within.forbids(now) && !deadline.forbids(now) {
+                return Ok(None);
+            }
             let answer =
                 entra::refresh(&self.sender, &record.settings, &record.tokens, within).await;
-            let clock = &self.sender.ports().clock;
             // Told to wait for longer than the lease lasts, but not than the caller would.
             let wait = answer.as_ref().err().and_then(|error| error.retry_after);
             let wait = wait.filter(|wait| {

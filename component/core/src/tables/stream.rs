@@ -7,6 +7,8 @@ use arrow_schema::{Schema, SchemaRef};
 use bytes::{Buf as _, Bytes};
 use serde::{Deserialize, Serialize};
 use tabular_formats::csv::{CsvFormat, CsvOptions};
+use tabular_formats::json::{JsonFormat, JsonOptions};
+use tabular_formats::text::{TextFormat, TextOptions};
 use tabular_formats::{BatchSize, FormatError, StreamDecoder};
 
 use crate::connection::Connection;
@@ -23,18 +25,19 @@ use crate::tables::positions;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum StreamFormat {
     Csv(CsvFormat),
+    Json(JsonFormat),
+    Text(TextFormat),
 }
 
 /// The read options of a format, understood.
 pub(crate) enum StreamOptions {
     Csv(CsvOptions),
+    Json(JsonOptions),
+    Text(TextOptions),
 }
 
 impl StreamOptions {
-    pub(crate) fn parse(
-        kind: StreamType,
-        pairs: &[(String, String)],
-    ) -> Result<Self, FormatError> {
+    pub(crate) fn parse(kind: StreamType, pairs: &[(String, String)]) -> Result<Self, FormatError> {
         Ok(match kind {
             StreamType::Csv => Self::Csv(CsvOptions::from_pairs(pairs)?),
             StreamType::Tsv => {
@@ -44,12 +47,16 @@ impl StreamOptions {
                 all.extend_from_slice(pairs);
                 Self::Csv(CsvOptions::from_pairs(&all)?)
             }
+            StreamType::Json => Self::Json(JsonOptions::from_pairs(pairs)?),
+            StreamType::Text => Self::Text(TextOptions::from_pairs(pairs)?),
         })
     }
 }
 
 impl StreamFormat {
+    /// `name` is the file's, without its folders.
     pub(crate) fn sniff(
+        name: &str,
         sample: &[u8],
         complete: bool,
         options: &StreamOptions,
@@ -58,23 +65,29 @@ impl StreamFormat {
             StreamOptions::Csv(options) => {
                 CsvFormat::sniff(sample, complete, options).map(Self::Csv)
             }
+            StreamOptions::Json(options) => {
+                JsonFormat::sniff(sample, complete, options).map(Self::Json)
+            }
+            StreamOptions::Text(options) => {
+                TextFormat::sniff(name, sample, complete, options).map(Self::Text)
+            }
         }
     }
 
     fn schema(&self) -> SchemaRef {
         match self {
             Self::Csv(format) => format.schema(),
+            Self::Json(format) => format.schema(),
+            Self::Text(format) => format.schema(),
         }
     }
 
-    fn decoder(
-        &self,
-        projection: Option<&[usize]>,
-        limit: Option<u64>,
-    ) -> Box<dyn StreamDecoder> {
+    fn decoder(&self, projection: Option<&[usize]>, limit: Option<u64>) -> Box<dyn StreamDecoder> {
         let size = BatchSize::default();
         match self {
             Self::Csv(format) => Box::new(format.decoder(projection, limit, size)),
+            Self::Json(format) => Box::new(format.decoder(projection, limit, size)),
+            Self::Text(format) => Box::new(format.decoder(projection, limit, size)),
         }
     }
 }
@@ -104,8 +117,12 @@ impl StreamTable {
         let schema = projected(&self.schema(), projection.as_deref())?;
         // The format takes no filters, so a limit only holds without them.
         let limit = scan.limit.filter(|_| scan.filters.is_empty());
-        let work =
-            Work::Stream { file: self.file.clone(), format: self.format.clone(), projection, limit };
+        let work = Work::Stream {
+            file: self.file.clone(),
+            format: self.format.clone(),
+            projection,
+            limit,
+        };
         let split = Split {
             token: self.connection.seal(work)?,
             rows: None,
@@ -229,10 +246,15 @@ pub(crate) fn format_error(path: &str, error: &FormatError) -> Error {
         FormatError::InvalidOption { .. }
         | FormatError::InvalidOptionValue { .. }
         | FormatError::NoSuchColumn { .. } => ErrorKind::InvalidParams,
-        FormatError::TooLarge { .. } | FormatError::TooManyColumns { .. } => ErrorKind::TooLarge,
-        FormatError::UnsupportedEncoding { .. } | FormatError::NotText { .. } => {
-            ErrorKind::UnsupportedFormat
-        }
+        FormatError::TooLarge { .. }
+        | FormatError::TooManyColumns { .. }
+        | FormatError::TooMuch { .. } => ErrorKind::TooLarge,
+        FormatError::UnsupportedEncoding { .. }
+        | FormatError::NotText { .. }
+        | FormatError::NotTable { .. }
+        | FormatError::NotParquet { .. }
+        | FormatError::Encrypted
+        | FormatError::Unsupported { .. } => ErrorKind::UnsupportedFormat,
         FormatError::Batch(_) => ErrorKind::Internal,
         _ => ErrorKind::MalformedData,
     };

@@ -26,9 +26,7 @@ impl Framer {
         let mut at = 0;
         while at < bytes.len() {
             if self.quoted && !self.escaped {
-                let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) else {
-                    return None;
-                };
+                let found = memchr::memchr2(b'"', b'\\', &bytes[at..])?;
                 at += found;
             }
             let byte = bytes[at];

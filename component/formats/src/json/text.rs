@@ -74,9 +74,9 @@ fn character(rest: &[u8]) -> Result<(char, &[u8]), LoneSurrogate> {
 /// Four hexadecimal digits, and what follows.
 fn unit(text: &[u8]) -> Option<(u32, &[u8])> {
     let (digits, rest) = text.split_at_checked(4)?;
-    let value = digits.iter().try_fold(0, |sum, digit| {
-        char::from(*digit).to_digit(16).map(|digit| sum * 16 + digit)
-    })?;
+    let value = digits
+        .iter()
+        .try_fold(0, |sum, digit| char::from(*digit).to_digit(16).map(|digit| sum * 16 + digit))?;
     Some((value, rest))
 }
 

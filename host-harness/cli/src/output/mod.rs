@@ -2,20 +2,26 @@
 
 mod arrow;
 mod csv;
+mod expanded;
+mod fit;
 mod json;
 mod table;
 
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::time::Instant;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use datasource_runtime::ScanMetrics;
-use datasource_sql::{Answer, RowStream};
+use datasource_sql::{Answer, RowStream, Session};
 use futures_util::StreamExt;
 
 use crate::errors::CliError;
 use crate::options::Format;
+use crate::progress::Progress;
 use crate::speak::tell;
 use crate::style::{bytes, counted};
 
@@ -30,18 +36,25 @@ trait RowWriter {
 
 /// Writes a small table to standard output.
 pub(crate) fn print_table(rows: &RecordBatch) -> Result<(), CliError> {
-    let terminal = io::stdout().is_terminal();
-    let mut writer = table::TableWriter::new(io::stdout(), &rows.schema(), terminal);
+    let width = io::stdout().is_terminal().then(terminal_width);
+    let mut writer = table::TableWriter::new(io::stdout(), &rows.schema(), width);
     writer.write(rows)?;
     writer.finish()
 }
 
 /// Where answers go, and how.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Output {
     format: Format,
+    /// A file instead of standard output.
+    file: Option<Arc<File>>,
+    /// Whether people read the rows as they come.
     terminal: bool,
     summary: bool,
+    /// Whether the summary tells the time.
+    pub(crate) timing: bool,
+    /// Whether a table is written as a line for each column.
+    pub(crate) expanded: bool,
 }
 
 impl Output {
@@ -52,7 +65,16 @@ impl Output {
             return Err(CliError::misused("An Arrow stream is no text for a terminal.")
                 .hint("Send it to a file or a program: … --format arrow > rows.arrows"));
         }
-        Ok(Self { format, terminal, summary: terminal && io::stderr().is_terminal() })
+        let summary = terminal && io::stderr().is_terminal();
+        Ok(Self { format, file: None, terminal, summary, timing: true, expanded: false })
+    }
+
+    /// The same, but with rows written to a file; `None` for standard output.
+    pub(crate) fn redirected(&self, path: Option<&Path>) -> Result<Self, CliError> {
+        let create = |path| File::create(path).map_err(CliError::file("write", path));
+        let file = path.map(create).transpose()?.map(Arc::new);
+        let terminal = file.is_none() && io::stdout().is_terminal();
+        Ok(Self { file, terminal, ..self.clone() })
     }
 
     /// Leaves out the line with the number of rows and the time.
@@ -60,10 +82,32 @@ impl Output {
         Self { summary: false, ..self }
     }
 
+    /// Runs a statement and writes its answer as it comes; `seen` is shown every batch.
+    pub(crate) async fn run(
+        &self,
+        session: &Session,
+        statement: &str,
+        seen: &mut dyn FnMut(&RecordBatch),
+    ) -> Result<u64, CliError> {
+        let mut progress = Progress::start();
+        let answer = progress.during(session.execute(statement), ScanMetrics::default).await?;
+        self.write(answer, progress, seen).await
+    }
+
     /// Writes an answer as it comes; returns the number of rows.
-    pub(crate) async fn answer(self, answer: Answer) -> Result<u64, CliError> {
+    pub(crate) async fn answer(&self, answer: Answer) -> Result<u64, CliError> {
+        self.write(answer, Progress::start(), &mut |_| ()).await
+    }
+
+    async fn write(
+        &self,
+        answer: Answer,
+        mut progress: Progress,
+        seen: &mut dyn FnMut(&RecordBatch),
+    ) -> Result<u64, CliError> {
         match answer {
             Answer::Done(message) => {
+                progress.erase();
                 if self.format == Format::Table {
                     writeln!(io::stdout(), "{message}")?;
                 } else {
@@ -71,24 +115,29 @@ impl Output {
                 }
                 Ok(0)
             }
-            Answer::Rows { schema, stream } => self.rows(schema, stream).await,
+            Answer::Rows { schema, stream } => self.rows(schema, stream, progress, seen).await,
         }
     }
 
-    async fn rows(self, schema: SchemaRef, mut stream: RowStream) -> Result<u64, CliError> {
-        let started = Instant::now();
-        let out = BufWriter::new(io::stdout());
-        let mut writer: Box<dyn RowWriter> = match self.format {
-            Format::Table => Box::new(table::TableWriter::new(out, &schema, self.terminal)),
-            Format::Csv => Box::new(csv::CsvRows::new(out, schema)),
-            Format::Json => Box::new(json::JsonRows::new(out)),
-            Format::Arrow => Box::new(arrow::ArrowRows::new(out, &schema)?),
-        };
+    async fn rows(
+        &self,
+        schema: SchemaRef,
+        mut stream: RowStream,
+        mut progress: Progress,
+        seen: &mut dyn FnMut(&RecordBatch),
+    ) -> Result<u64, CliError> {
+        let mut writer = self.writer(schema)?;
+        let watch = stream.watch();
         let mut rows = 0;
-        while let Some(batch) = stream.next().await {
+        loop {
+            let next = progress.during(stream.next(), || watch.scan_metrics()).await;
+            let Some(batch) = next else { break };
+            // What is written must not be written into the line of progress.
+            progress.erase();
             match batch {
                 Ok(batch) => {
                     rows += batch.num_rows() as u64;
+                    seen(&batch);
                     writer.write(&batch)?;
                 }
                 Err(error) => {
@@ -99,19 +148,46 @@ impl Output {
                     return Err(error.into());
                 }
             }
+            // A stream that is always ready must leave a moment in which Ctrl-C is noticed.
+            tokio::task::consume_budget().await;
         }
+        progress.erase();
         writer.finish()?;
         let metrics = stream.scan_metrics();
         if self.summary {
-            tell!("{}", summary(rows, started, &metrics));
+            tell!("{}", summary(rows, self.timing.then(|| progress.elapsed()), &metrics));
         }
         notes(&metrics);
         Ok(rows)
     }
+
+    fn writer(&self, schema: SchemaRef) -> Result<Box<dyn RowWriter>, CliError> {
+        let out: Box<dyn Write> = match &self.file {
+            Some(file) => Box::new(Arc::clone(file)),
+            None => Box::new(io::stdout()),
+        };
+        let out = BufWriter::new(out);
+        let width = self.terminal.then(terminal_width);
+        Ok(match self.format {
+            Format::Table if self.expanded => Box::new(expanded::ExpandedWriter::new(out, &schema)),
+            Format::Table => Box::new(table::TableWriter::new(out, &schema, width)),
+            Format::Csv => Box::new(csv::CsvRows::new(out, schema)),
+            Format::Json => Box::new(json::JsonRows::new(out)),
+            Format::Arrow => Box::new(arrow::ArrowRows::new(out, &schema)?),
+        })
+    }
 }
 
-fn summary(rows: u64, started: Instant, metrics: &ScanMetrics) -> String {
-    let mut text = format!("{} in {:.2} s", counted(rows, "row"), started.elapsed().as_secs_f64());
+/// The terminal's width now: it may be changed between two statements.
+fn terminal_width() -> usize {
+    const USUAL: usize = 80;
+    console::Term::stdout().size_checked().map_or(USUAL, |(_, columns)| columns.into())
+}
+
+fn summary(rows: u64, elapsed: Option<Duration>, metrics: &ScanMetrics) -> String {
+    let mut text = counted(rows, "row");
+    let Some(elapsed) = elapsed else { return text };
+    text.push_str(&format!(" in {:.2} s", elapsed.as_secs_f64()));
     if metrics.bytes > 0 {
         text.push_str(&format!(
             "; {} read in {}",

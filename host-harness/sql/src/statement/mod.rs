@@ -50,17 +50,27 @@ pub enum Statement {
     },
     /// `SHOW DATABASES`
     ShowDatabases,
-    /// `SHOW TABLES FROM name`
-    ShowTables {
+    /// `SHOW CREATE DATABASE name`
+    ShowCreateDatabase {
         /// The database's name.
-        database: String,
+        name: String,
     },
-    /// ``DESCRIBE name.`path` ``
+    /// `SHOW TABLES [FROM name]`
+    ShowTables {
+        /// The database's name; the one in use where it was left out.
+        database: Option<String>,
+    },
+    /// ``DESCRIBE [name.]`path` ``
     Describe {
-        /// The database's name.
-        database: String,
+        /// The database's name; the one in use where it was left out.
+        database: Option<String>,
         /// The table's name.
         table: String,
+    },
+    /// `USE name`
+    Use {
+        /// The database's name.
+        name: String,
     },
     /// Anything else, for the query engine.
     Query,
@@ -133,6 +143,7 @@ impl<'a> Parser<'a> {
             "DROP" => self.drop_database().map(Parsed::plain),
             "SHOW" => self.show().map(Parsed::plain),
             "DESCRIBE" | "DESC" => self.describe().map(Parsed::plain),
+            "USE" => self.use_database().map(Parsed::plain),
             _ => Ok(Parsed::plain(Statement::Query)),
         }
     }
@@ -198,13 +209,22 @@ impl<'a> Parser<'a> {
             self.end()?;
             return Ok(Statement::ShowDatabases);
         }
+        if self.accept("CREATE") {
+            self.one_of(&["DATABASE", "SCHEMA", "PROJECT"])?;
+            let name = self.identifier("the database's name")?;
+            self.end()?;
+            return Ok(Statement::ShowCreateDatabase { name });
+        }
         if !self.accept("TABLES") {
-            return self.fault("Expected DATABASES or TABLES FROM and a database after SHOW");
+            return self.fault("Expected DATABASES, TABLES or CREATE DATABASE after SHOW");
+        }
+        if self.at_end() {
+            return Ok(Statement::ShowTables { database: None });
         }
         if !self.accept("FROM") && !self.accept("IN") {
             return self.fault("Expected FROM and a database after SHOW TABLES");
         }
-        let database = self.identifier("the database's name")?;
+        let database = Some(self.identifier("the database's name")?);
         self.end()?;
         Ok(Statement::ShowTables { database })
     }
@@ -212,15 +232,26 @@ impl<'a> Parser<'a> {
     fn describe(mut self) -> Result<Statement, Fault> {
         self.lexer.next();
         self.accept("TABLE");
-        let database = self.identifier("the database's name")?;
+        let first = self.identifier("a database, a dot, and a table in backticks")?;
         if !self.accept_symbol('.') {
-            return self.fault("Expected `.` and a table after the database's name");
+            if !self.at_end() {
+                return self.fault("Expected `.` and a table after the database's name");
+            }
+            return Ok(Statement::Describe { database: None, table: first });
         }
         let table = self.identifier("the table's name in backticks")?;
         if !self.at_end() {
             return self.fault("Expected the table's name in backticks, and nothing after it");
         }
-        Ok(Statement::Describe { database, table })
+        Ok(Statement::Describe { database: Some(first), table })
+    }
+
+    fn use_database(mut self) -> Result<Statement, Fault> {
+        self.lexer.next();
+        self.accept("DATABASE");
+        let name = self.identifier("the database's name")?;
+        self.end()?;
+        Ok(Statement::Use { name })
     }
 
     fn fault<T>(&self, message: impl Into<String>) -> Result<T, Fault> {
@@ -387,13 +418,20 @@ mod tests {
                 Statement::DropDatabase { name: "d".into(), if_exists: true },
             ),
             ("SHOW DATABASES", Statement::ShowDatabases),
-            ("SHOW TABLES FROM d", Statement::ShowTables { database: "d".into() }),
-            ("show tables in `d`", Statement::ShowTables { database: "d".into() }),
+            ("show create database `my d`;", Statement::ShowCreateDatabase { name: "my d".into() }),
+            ("SHOW TABLES FROM d", Statement::ShowTables { database: Some("d".into()) }),
+            ("show tables in `d`", Statement::ShowTables { database: Some("d".into()) }),
+            ("SHOW TABLES;", Statement::ShowTables { database: None }),
             (
                 "DESCRIBE d.`my-folder/a.csv`",
-                Statement::Describe { database: "d".into(), table: "my-folder/a.csv".into() },
+                Statement::Describe { database: Some("d".into()), table: "my-folder/a.csv".into() },
             ),
-            ("DESC d.files", Statement::Describe { database: "d".into(), table: "files".into() }),
+            (
+                "DESC d.files",
+                Statement::Describe { database: Some("d".into()), table: "files".into() },
+            ),
+            ("DESC `a.csv`", Statement::Describe { database: None, table: "a.csv".into() }),
+            ("USE d", Statement::Use { name: "d".into() }),
             ("SELECT * FROM d.files", Statement::Query),
             ("EXPLAIN SELECT 1", Statement::Query),
         ] {
@@ -417,8 +455,9 @@ mod tests {
             ("ALTER DATABASE d", "Expected PARAMETERS"),
             ("DROP DATABASE d e", "Expected the end of the statement"),
             ("DROP DATABASE d; DROP DATABASE e", "Expected the end of the statement"),
-            ("SHOW TABLES", "Expected FROM and a database after SHOW TABLES"),
-            ("DESCRIBE d", "Expected `.` and a table after the database's name"),
+            ("SHOW TABLES LIKE 'a'", "Expected FROM and a database after SHOW TABLES"),
+            ("SHOW COLUMNS", "Expected DATABASES, TABLES or CREATE DATABASE after SHOW"),
+            ("DESCRIBE d/e", "Expected `.` and a table after the database's name"),
             ("", "The statement is empty"),
         ] {
             assert_eq!(message(text), expected, "{text}");
@@ -434,7 +473,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_answered(text in "(CREATE|ALTER|DROP|SHOW|DESCRIBE|)[ a-zA-Z0-9=,.;{}'\"`:\\\\\n/*é-]{0,60}") {
+        fn any_text_is_answered(text in "(CREATE|ALTER|DROP|SHOW|DESCRIBE|USE|)[ a-zA-Z0-9=,.;{}'\"`:\\\\\n/*é-]{0,60}") {
             if let Err(fault) = Statement::parse(&text) {
                 let (line, column) = fault.position(&text);
                 prop_assert!(line >= 1 && column >= 1);

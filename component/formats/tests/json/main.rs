@@ -1,0 +1,6 @@
+//! JSON as its users meet it: what is found out about a file, and what its rows are.
+
+mod files;
+mod matrix;
+mod properties;
+mod rows;
