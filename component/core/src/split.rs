@@ -17,6 +17,7 @@ const TAG_LENGTH: usize = 32;
 
 /// One part of a scan.
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each split, not for each row")]
 pub(crate) enum Work {
     /// A file that is read front to back, whole.
     Stream {

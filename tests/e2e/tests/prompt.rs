@@ -27,14 +27,14 @@ fn prompt(stage: &Stage, columns: u16) -> PtySession {
         .arg("--emulator")
         .arg(stage.ready_file())
         .env("TERM", "xterm");
-    let mut prompt = spawn_command(command, PATIENCE).unwrap();
-    prompt.exp_string("sql> ").unwrap();
+    let mut prompt = spawn_command(command, PATIENCE).expect("the host starts");
+    prompt.exp_string("sql> ").expect("a prompt");
     prompt
 }
 
 fn leave(mut prompt: PtySession) {
-    prompt.send_control('d').unwrap();
-    prompt.exp_eof().unwrap();
+    prompt.send_control('d').expect("the prompt listens");
+    prompt.exp_eof().expect("the prompt ends");
 }
 
 #[test]

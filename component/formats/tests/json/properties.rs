@@ -197,7 +197,7 @@ proptest! {
 }
 
 fn format_of(text: &[u8]) -> JsonFormat {
-    JsonFormat::sniff(text, true, &JsonOptions::default()).unwrap()
+    JsonFormat::sniff(text, true, &JsonOptions::default()).expect("the text is JSON")
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tabular_formats::text::{TextDecoder, TextFormat, TextOptions};
 use tabular_formats::{BatchSize, FormatError, StreamDecoder as _, Tally};
 
 fn format_of(text: &[u8], options: &TextOptions) -> TextFormat {
-    TextFormat::sniff("notes/a \"b\".TXT", text, true, options).unwrap()
+    TextFormat::sniff("notes/a \"b\".TXT", text, true, options).expect("the text is read")
 }
 
 fn decode(
