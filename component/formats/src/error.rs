@@ -105,42 +105,6 @@ pub enum FormatError {
         reason: String,
     },
 
-    /// Not a Parquet file.
-    #[error("The file is not Parquet: {reason}.")]
-    NotParquet {
-        /// What tells, as a clause.
-        reason: &'static str,
-    },
-
-    /// A binary file that is cut off, changed, or at odds with itself.
-    #[error("The Parquet file is damaged: {reason}.")]
-    Corrupt {
-        /// What is wrong, as a clause.
-        reason: String,
-    },
-
-    /// The footer, or columns, can only be read with a key.
-    #[error("The Parquet file is encrypted.")]
-    Encrypted,
-
-    /// Something that the format allows and this crate does not read.
-    #[error("The Parquet file uses something that is not read: {what}.")]
-    Unsupported {
-        /// What it is.
-        what: String,
-    },
-
-    /// A part of a binary file is larger than may be held in memory.
-    #[error("{what} has {bytes} bytes; at most {limit} are read at once.")]
-    TooMuch {
-        /// The part, with an article and a capital letter.
-        what: &'static str,
-        /// Its size.
-        bytes: u64,
-        /// The limit in force.
-        limit: u64,
-    },
-
     /// Arrow refused what was built: a fault of this crate.
     #[error("A record batch could not be built: {0}.")]
     Batch(String),
@@ -187,19 +151,6 @@ impl FormatError {
             Self::InvalidJson { .. } => {
                 "A table in JSON is an array of objects, or one object after another.".into()
             }
-            Self::NotParquet { .. } => {
-                "Its name may have the wrong extension, or its upload may not be complete.".into()
-            }
-            Self::Corrupt { .. } => {
-                "It may have been cut off or changed on its way; write or upload it again.".into()
-            }
-            Self::Encrypted => "Write it without encryption: there is no way to give a key.".into(),
-            Self::Unsupported { .. } => {
-                "Write the file again with common settings, for example Snappy or ZSTD.".into()
-            }
-            Self::TooMuch { .. } => {
-                "Read fewer columns, write smaller row groups, or raise max_row_group_bytes.".into()
-            }
             Self::Batch(_) => return None,
         };
         Some(hint)
@@ -210,9 +161,32 @@ fn in_column(column: Option<&str>) -> String {
     column.map(|name| format!(", column `{name}`")).unwrap_or_default()
 }
 
+/// A value for people: at most 40 characters, what cannot be printed escaped.
+pub(crate) fn shortened(value: &[u8]) -> String {
+    const MOST: usize = 40;
+    let text = String::from_utf8_lossy(&value[..value.len().min(4 * MOST)]);
+    let mut shown = String::new();
+    for letter in text.chars().take(MOST) {
+        match letter {
+            '"' | '\'' => shown.push(letter),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
+    if text.chars().count() > MOST || value.len() > 4 * MOST {
+        shown.push('…');
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
-    use super::FormatError;
+    use super::{FormatError, shortened};
+
+    #[test]
+    fn values_are_shown_on_one_line_and_short() {
+        assert_eq!(shortened(b"a\nb \"c\""), "a\\nb \"c\"");
+        assert_eq!(shortened("é".repeat(500).as_bytes()).chars().count(), 41);
+    }
 
     #[test]
     fn an_error_is_one_sentence_that_says_where() {

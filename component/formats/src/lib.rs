@@ -39,7 +39,9 @@
 //! # Ok::<(), tabular_formats::FormatError>(())
 //! ```
 
+mod column_names;
 pub mod csv;
+mod dates;
 mod decoder;
 mod encoding;
 mod error;

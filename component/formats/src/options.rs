@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use crate::FormatError;
+use crate::csv::ColumnType;
+use crate::error::shortened;
+
 /// The type of an option's value, as it is written in text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueType {
@@ -44,11 +48,72 @@ pub struct OptionDoc {
     pub doc: &'static str,
 }
 
+/// The text given for an option. What only one format takes, its own module reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'a> {
+    pub(crate) option: &'static OptionDoc,
+    pub(crate) text: &'a str,
+}
+
+impl<'a> Value<'a> {
+    /// The text given for the option of this name, in any case. An unknown name is answered with
+    /// the known one that comes nearest.
+    pub(crate) fn of(
+        docs: &'static [OptionDoc],
+        name: &str,
+        text: &'a str,
+    ) -> Result<Self, FormatError> {
+        let lower = name.to_lowercase();
+        let Some(option) = docs.iter().find(|doc| doc.name == lower) else {
+            let nearest = nearest(name, docs.iter().map(|doc| doc.name));
+            return Err(FormatError::InvalidOption { name: shortened(name.as_bytes()), nearest });
+        };
+        Ok(Self { option, text })
+    }
+
+    pub(crate) fn refused(self, expected: impl Into<String>) -> FormatError {
+        FormatError::InvalidOptionValue {
+            name: self.option.name,
+            value: shortened(self.text.as_bytes()),
+            expected: expected.into(),
+        }
+    }
+
+    /// The outcome that stands where the text stands among the option's choices.
+    pub(crate) fn choice<T: Copy>(self, outcomes: &[T]) -> Result<T, FormatError> {
+        let choices = self.option.choices;
+        let text = match self.text.to_ascii_lowercase().as_str() {
+            "true" if choices.contains(&"yes") => "yes".to_owned(),
+            "false" if choices.contains(&"no") => "no".to_owned(),
+            other => other.to_owned(),
+        };
+        let position = choices.iter().position(|choice| *choice == text);
+        let outcome = position.and_then(|at| outcomes.get(at));
+        outcome.copied().ok_or_else(|| self.refused(choices.join(", ")))
+    }
+
+    pub(crate) fn integer(self) -> Result<usize, FormatError> {
+        self.text.trim().parse().map_err(|_| self.refused("a whole number"))
+    }
+
+    /// Types by column, from a JSON object.
+    pub(crate) fn types(self) -> Result<Vec<(String, ColumnType)>, FormatError> {
+        let expected = || {
+            let names = ColumnType::names();
+            self.refused(format!("a JSON object of column names and types ({names})"))
+        };
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(self.text).map_err(|_| expected())?;
+        let types = object.into_iter().map(|(column, name)| {
+            let column_type = name.as_str().and_then(ColumnType::from_name);
+            column_type.map(|of| (column, of)).ok_or_else(expected)
+        });
+        types.collect()
+    }
+}
+
 /// The known name nearest to `name`, if at most a third of its letters differ.
-pub(crate) fn nearest(
-    name: &str,
-    known: impl Iterator<Item = &'static str>,
-) -> Option<&'static str> {
+fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let name = name.to_lowercase();
     let near = |candidate: &&'static str| edits(&name, candidate);
     let best = known.min_by_key(near)?;

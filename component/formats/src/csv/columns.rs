@@ -15,6 +15,8 @@ use super::nulls::NullTokens;
 use super::scanner::{MISSING, Row};
 use super::types::{ColumnType, utc};
 use super::{parse, value};
+use crate::dates;
+use crate::error::shortened;
 use crate::{Fault, FormatError};
 
 /// Complete records, split into fields.
@@ -154,11 +156,11 @@ impl Column {
                 scalars.append(digits::float, unusual, |value| values.push(value))
             }
             Values::Date(values) => {
-                scalars.append(digits::date, parse::date, |value| values.push(value))
+                scalars.append(digits::date, dates::date, |value| values.push(value))
             }
             Values::Time(values) => {
-                let parse = |cell: Cell<'_>| parse::time(cell.text());
-                scalars.append(parse, parse::time, |value| values.push(value))
+                let parse = |cell: Cell<'_>| dates::time(cell.text());
+                scalars.append(parse, dates::time, |value| values.push(value))
             }
             Values::Timestamp(values) => {
                 let local = |text: &[u8]| instant(text, false);
@@ -205,7 +207,7 @@ fn emptied<T: arrow_buffer::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuffe
 }
 
 fn instant(cell: &[u8], zoned: bool) -> Option<i64> {
-    parse::timestamp(cell).filter(|(_, found)| *found == zoned).map(|(value, _)| value)
+    dates::timestamp(cell).filter(|(_, found)| *found == zoned).map(|(value, _)| value)
 }
 
 /// A number; of a declared type also one with the leading zeros or plus that inference takes for
@@ -287,7 +289,7 @@ fn uncommon<T>(
     if trimmed.is_empty() || block.nulls.is_token(text) || block.nulls.is_token(trimmed) {
         return Ok(None);
     }
-    parse(trimmed).map(Some).ok_or_else(|| value::shortened(text))
+    parse(trimmed).map(Some).ok_or_else(|| shortened(text))
 }
 
 impl Texts {

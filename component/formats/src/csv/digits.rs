@@ -5,6 +5,7 @@
 //! the bytes up drops what follows the cell and puts zeros before its digits.
 
 use super::parse;
+use crate::dates;
 
 /// A byte in each byte of a word.
 const fn each(byte: u8) -> u64 {
@@ -146,7 +147,7 @@ fn plain_float(cell: Cell<'_>) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
-/// A date, as [`parse::date`] takes it.
+/// A date, as [`dates::date`] takes it.
 #[inline(always)]
 pub(super) fn date(cell: Cell<'_>) -> Option<i32> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *cell.text() else { return None };
@@ -156,7 +157,7 @@ pub(super) fn date(cell: Cell<'_>) -> Option<i32> {
     }
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     let pair = |at: u32| (pairs >> (16 * at) & 0xFF) as u32;
-    parse::days(pair(0) * 100 + pair(1), pair(2), pair(3))
+    dates::days(pair(0) * 100 + pair(1), pair(2), pair(3))
 }
 
 #[cfg(test)]
@@ -165,6 +166,7 @@ mod tests {
 
     use super::{Cell, date, float, integer};
     use crate::csv::parse;
+    use crate::dates;
 
     /// The text among other bytes, and the text at the end of the bytes.
     fn check(text: &str) -> Result<(), TestCaseError> {
@@ -177,7 +179,7 @@ mod tests {
             prop_assert_eq!(integer(cell), parse::integer(bytes));
             let bits = |value: Option<f64>| value.map(f64::to_bits);
             prop_assert_eq!(bits(float(cell)), bits(parse::float(bytes)), "{}", text);
-            prop_assert_eq!(date(cell), parse::date(bytes));
+            prop_assert_eq!(date(cell), dates::date(bytes));
         }
         Ok(())
     }

@@ -1,8 +1,6 @@
 //! Where the table begins in a sample, whether its first row names the columns, how wide it is and
 //! what its columns are called.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::dialect::{Dialect, usual_fields};
@@ -10,6 +8,7 @@ use super::options::{CsvOptions, Header};
 use super::scanner::{Row, Scanner, Width};
 use super::types::{ColumnType, Evidence, TypeSet};
 use super::{nulls::NullTokens, value};
+use crate::column_names;
 
 /// Why the first row is taken as names, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,26 +269,8 @@ fn names(records: &Records<'_>, header: Option<Row>, width: usize) -> Vec<String
     for (number, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {
         *name = format!("column{number:0digits$}");
     }
-    make_unique(&mut names);
+    column_names::make_unique(&mut names);
     names
-}
-
-fn make_unique(names: &mut [String]) {
-    // Each name taken, in lower case, and the next number to try for it.
-    let mut taken: HashMap<String, usize> = HashMap::new();
-    for name in names {
-        let lower = name.to_lowercase();
-        let Some(mut next) = taken.get(&lower).copied() else {
-            taken.insert(lower, 1);
-            continue;
-        };
-        while taken.contains_key(&format!("{lower}_{next}")) {
-            next += 1;
-        }
-        taken.insert(format!("{lower}_{next}"), 1);
-        taken.insert(lower, next + 1);
-        *name = format!("{name}_{next}");
-    }
 }
 
 /// The comment character of a text whose records, without the lines that begin with `#`, are
@@ -335,27 +316,4 @@ pub(super) enum Comments {
     Above(u8),
     /// Between its rows, too.
     Anywhere(u8),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::make_unique;
-
-    fn unique(names: &[&str]) -> Vec<String> {
-        let mut names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        make_unique(&mut names);
-        names
-    }
-
-    #[test]
-    fn names_differ_also_in_lower_case() {
-        assert_eq!(unique(&["a", "A", "a"]), ["a", "A_1", "a_2"]);
-        assert_eq!(unique(&["a", "a_1", "a"]), ["a", "a_1", "a_2"]);
-        assert_eq!(unique(&["a", "a", "a_1"]), ["a", "a_1", "a_1_1"]);
-    }
-
-    #[test]
-    fn a_hundred_thousand_equal_names_take_no_quadratic_time() {
-        assert_eq!(unique(&vec!["a"; 100_000])[99_999], "a_99999");
-    }
 }

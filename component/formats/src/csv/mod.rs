@@ -43,6 +43,7 @@ pub use header::HeaderReason;
 pub use options::{CsvOptions, Encoding, Header, option_docs};
 pub use types::ColumnType;
 
+use crate::column_names;
 use crate::{BatchSize, FormatError, encoding};
 use header::{Comments, Layout, Records};
 use nulls::NullTokens;
@@ -146,10 +147,11 @@ impl CsvFormat {
             columns.map(|(name, column_type)| Column { name, column_type, declared: false });
         let mut columns: Vec<Column> = columns.collect();
         for (name, column_type) in &options.types {
-            let same = |column: &&mut Column| column.name.to_lowercase() == name.to_lowercase();
-            let column = columns.iter_mut().find(same).ok_or_else(|| {
+            let names = columns.iter().map(|column| column.name.as_str());
+            let position = column_names::position(names, name).ok_or_else(|| {
                 FormatError::NoSuchColumn { column: name.clone(), columns: count }
             })?;
+            let column = &mut columns[position];
             (column.column_type, column.declared) = (*column_type, true);
         }
         Ok(Self {

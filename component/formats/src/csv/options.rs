@@ -2,8 +2,7 @@
 
 use super::dialect::{Escape, Newline};
 use super::types::ColumnType;
-use super::value::shortened;
-use crate::options::nearest;
+use crate::options::Value;
 use crate::{FormatError, OptionDoc, ValueType};
 
 /// Whether the first row names the columns.
@@ -232,14 +231,9 @@ impl CsvOptions {
         Ok(options)
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), FormatError> {
-        let lower = name.to_lowercase();
-        let Some(known) = option_docs().iter().find(|doc| doc.name == lower) else {
-            let nearest = nearest(name, option_docs().iter().map(|doc| doc.name));
-            return Err(FormatError::InvalidOption { name: shortened(name.as_bytes()), nearest });
-        };
-        let value = Value { option: known, text: value };
-        match known.name {
+    fn set(&mut self, name: &str, text: &str) -> Result<(), FormatError> {
+        let value = Value::of(option_docs(), name, text)?;
+        match value.option.name {
             "delimiter" => self.delimiter = value.unless_auto(Value::delimiter)?,
             "quote" => self.quote = value.unless_auto(Value::mark)?,
             "comment" => self.comment = value.unless_auto(Value::mark)?,
@@ -267,44 +261,12 @@ impl CsvOptions {
     }
 }
 
-/// The text given for an option.
-#[derive(Clone, Copy)]
-struct Value<'a> {
-    option: &'static OptionDoc,
-    text: &'a str,
-}
-
 impl Value<'_> {
-    fn refused(self, expected: impl Into<String>) -> FormatError {
-        FormatError::InvalidOptionValue {
-            name: self.option.name,
-            value: shortened(self.text.as_bytes()),
-            expected: expected.into(),
-        }
-    }
-
     fn unless_auto<T>(
         self,
         read: impl Fn(Self) -> Result<T, FormatError>,
     ) -> Result<Option<T>, FormatError> {
         if self.text.eq_ignore_ascii_case("auto") { Ok(None) } else { read(self).map(Some) }
-    }
-
-    /// The outcome that stands where the text stands among the option's choices.
-    fn choice<T: Copy>(self, outcomes: &[T]) -> Result<T, FormatError> {
-        let choices = self.option.choices;
-        let text = match self.text.to_ascii_lowercase().as_str() {
-            "true" if choices.contains(&"yes") => "yes".to_owned(),
-            "false" if choices.contains(&"no") => "no".to_owned(),
-            other => other.to_owned(),
-        };
-        let position = choices.iter().position(|choice| *choice == text);
-        let outcome = position.and_then(|at| outcomes.get(at));
-        outcome.copied().ok_or_else(|| self.refused(choices.join(", ")))
-    }
-
-    fn integer(self) -> Result<usize, FormatError> {
-        self.text.trim().parse().map_err(|_| self.refused("a whole number"))
     }
 
     fn delimiter(self) -> Result<Option<u8>, FormatError> {
@@ -325,20 +287,6 @@ impl Value<'_> {
             [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | 0) => Ok(byte),
             _ => Err(self.refused("one ASCII character that does not end a line")),
         }
-    }
-
-    fn types(self) -> Result<Vec<(String, ColumnType)>, FormatError> {
-        let expected = || {
-            let names = ColumnType::names();
-            self.refused(format!("a JSON object of column names and types ({names})"))
-        };
-        let object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(self.text).map_err(|_| expected())?;
-        let types = object.into_iter().map(|(column, name)| {
-            let column_type = name.as_str().and_then(ColumnType::from_name);
-            column_type.map(|of| (column, of)).ok_or_else(expected)
-        });
-        types.collect()
     }
 
     fn null_values(self) -> Result<Vec<String>, FormatError> {

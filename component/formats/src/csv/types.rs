@@ -7,6 +7,7 @@ use arrow_schema::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 use super::parse;
+use crate::dates;
 
 /// The type of a column. What an inferred column takes:
 ///
@@ -146,10 +147,10 @@ impl TypeSet {
         if !first.is_ascii_digit() {
             return Self::TEXT;
         }
-        if parse::time(cell).is_some() {
+        if dates::time(cell).is_some() {
             return Self::one(Time);
         }
-        match parse::timestamp(cell) {
+        match dates::timestamp(cell) {
             Some((_, true)) => Self::one(TimestampTz),
             Some((_, false)) if cell.len() == 10 => Self::one(Date).and(Timestamp),
             Some((_, false)) => Self::one(Timestamp),

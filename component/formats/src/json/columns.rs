@@ -11,12 +11,12 @@ use arrow_buffer::{
     ScalarBuffer,
 };
 
-use super::dates;
 use super::number::Number;
 use super::text::{Text, compact, unescape};
 use super::token::Value;
 use crate::FormatError;
 use crate::csv::ColumnType;
+use crate::dates;
 
 /// Why a value is NULL in its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,7 +264,7 @@ fn boolean(text: &[u8]) -> Option<bool> {
 }
 
 fn instant(text: &[u8], zoned: bool) -> Option<i64> {
-    dates::instant(text).filter(|(_, found)| *found == zoned).map(|(value, _)| value)
+    dates::timestamp(text).filter(|(_, found)| *found == zoned).map(|(value, _)| value)
 }
 
 impl Texts {

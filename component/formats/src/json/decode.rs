@@ -11,8 +11,9 @@ use super::columns::Builder;
 use super::frame::{Framer, Gap, Place};
 use super::shape::Shape;
 use super::table::{Finding, Table};
-use super::text::{Text, shortened};
+use super::text::Text;
 use super::token::Stop;
+use crate::error::shortened;
 use crate::{BatchSize, Fault, FormatError, StreamDecoder, Tally};
 
 /// A record larger than this begins a batch rather than make one too large.

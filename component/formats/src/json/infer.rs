@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::Column;
-use super::dates;
 use super::token::{Cursor, Stop, Value};
 use crate::FormatError;
+use crate::column_names;
 use crate::csv::ColumnType;
+use crate::dates;
 
 /// More columns than these are no table, but a hostile file or an object used as a map.
 pub(super) const MOST_COLUMNS: usize = 65_536;
@@ -45,7 +46,7 @@ impl Evidence {
             }
             Value::Number(number) if number.double().is_some() => Self::DOUBLE,
             Value::Number(_) => Self::HUGE,
-            Value::Text(text) if dates && !text.escaped => match dates::instant(text.raw) {
+            Value::Text(text) if dates && !text.escaped => match dates::timestamp(text.raw) {
                 Some((_, true)) => Self::ZONED,
                 Some((_, false)) if text.raw.len() == 10 => Self::DATE,
                 Some((_, false)) => Self::LOCAL,
@@ -139,7 +140,15 @@ impl Sample {
         if count > MOST_COLUMNS {
             return Err(FormatError::TooManyColumns { columns: count, limit: MOST_COLUMNS });
         }
-        let names = unique(self.keys.iter().map(|(key, _)| key.as_str()));
+        let keys = self.keys.iter().enumerate();
+        let mut names: Vec<String> = keys
+            .map(
+                |(position, (key, _))| {
+                    if key.is_empty() { format!("column{position}") } else { key.clone() }
+                },
+            )
+            .collect();
+        column_names::make_unique(&mut names);
         let mut columns: Vec<Column> = self
             .keys
             .into_iter()
@@ -152,32 +161,15 @@ impl Sample {
             })
             .collect();
         for (name, column_type) in declared {
-            let same = |column: &&mut Column| column.name.to_lowercase() == name.to_lowercase();
-            let column = columns.iter_mut().find(same).ok_or_else(|| {
+            let names = columns.iter().map(|column| column.name.as_str());
+            let position = column_names::position(names, name).ok_or_else(|| {
                 FormatError::NoSuchColumn { column: name.clone(), columns: count }
             })?;
+            let column = &mut columns[position];
             (column.column_type, column.declared) = (*column_type, true);
         }
         Ok(columns)
     }
-}
-
-/// Names that differ also in lower case, and are not empty: SQL does not tell `a` from `A`.
-fn unique<'a>(keys: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    let mut names = Vec::new();
-    for (position, key) in keys.enumerate() {
-        let key = if key.is_empty() { format!("column{position}") } else { key.to_owned() };
-        let mut name = key.clone();
-        while counts.contains_key(&name.to_lowercase()) {
-            let count = counts.entry(key.to_lowercase()).or_default();
-            *count += 1;
-            name = format!("{key}_{count}");
-        }
-        counts.insert(name.to_lowercase(), 0);
-        names.push(name);
-    }
-    names
 }
 
 /// Passes the object at the cursor, and shows its members.
@@ -207,7 +199,7 @@ pub(super) fn members<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Sample, unique};
+    use super::Sample;
     use crate::csv::ColumnType;
     use crate::json::token::Cursor;
 
@@ -244,11 +236,5 @@ mod tests {
         ] {
             assert_eq!(inferred(values), expected, "{values:?}");
         }
-    }
-
-    #[test]
-    fn names_differ_in_lower_case_too() {
-        assert_eq!(unique(["a", "A", "", "a_1"].into_iter()), ["a", "A_1", "column2", "a_1_1"]);
-        assert_eq!(unique(["Column1", ""].into_iter()), ["Column1", "column1_1"]);
     }
 }

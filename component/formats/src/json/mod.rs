@@ -23,7 +23,6 @@
 //! `columns` (with `dates`) make arrays of it, and `decode` drives them over the chunks of a stream.
 
 mod columns;
-mod dates;
 mod decode;
 mod frame;
 mod infer;
@@ -41,7 +40,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 pub use decode::JsonDecoder;
-pub use options::{JsonOptions, Nested, option_docs};
+pub use options::{JsonOptions, option_docs};
 pub use shape::Shape;
 
 use crate::csv::ColumnType;
@@ -220,7 +219,6 @@ impl JsonFormat {
             ("json.encoding", Some("UTF-8".to_owned())),
             ("json.records", Some(records)),
             ("json.types", Some(types)),
-            ("json.nested", Some("json".to_owned())),
             ("json.dates", Some(self.dates.to_string())),
             ("json.strict", Some(self.strict.to_string())),
             ("json.hint", hint),

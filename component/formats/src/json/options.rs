@@ -1,17 +1,8 @@
 //! What a user can set about JSON, and how it is read from names and texts.
 
-use super::text::shortened;
 use crate::csv::ColumnType;
-use crate::options::nearest;
+use crate::options::Value;
 use crate::{FormatError, OptionDoc, ValueType};
-
-/// How objects and arrays within a record are shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Nested {
-    /// As JSON text.
-    #[default]
-    Json,
-}
 
 /// How to read a file of JSON. What is absent is inferred.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +16,6 @@ pub struct JsonOptions {
     pub types: Vec<(String, ColumnType)>,
     /// Whether texts that are dates in all of the sample become dates.
     pub dates: bool,
-    /// How objects and arrays within a record are shown.
-    pub nested: Nested,
     /// An error instead of NULL or dropping where something does not fit.
     pub strict: bool,
     /// How many records of the sample the columns are inferred from.
@@ -42,7 +31,6 @@ impl Default for JsonOptions {
             columns: None,
             types: Vec::new(),
             dates: true,
-            nested: Nested::Json,
             strict: false,
             sample_rows: 20_480,
             max_record_bytes: 16 * 1024 * 1024,
@@ -99,13 +87,6 @@ pub fn option_docs() -> &'static [OptionDoc] {
             "Texts that are all dates or times in the form of ISO 8601 become dates or timestamps.",
         ),
         doc(
-            "nested",
-            Text,
-            Some("json"),
-            &["json"],
-            "How objects and arrays within a record are shown: as JSON text.",
-        ),
-        doc(
             "strict",
             Boolean,
             Some("false"),
@@ -147,19 +128,13 @@ impl JsonOptions {
         Ok(options)
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), FormatError> {
-        let lower = name.to_lowercase();
-        let Some(known) = option_docs().iter().find(|doc| doc.name == lower) else {
-            let nearest = nearest(name, option_docs().iter().map(|doc| doc.name));
-            return Err(FormatError::InvalidOption { name: shortened(name.as_bytes()), nearest });
-        };
-        let value = Value { option: known, text: value };
-        match known.name {
+    fn set(&mut self, name: &str, text: &str) -> Result<(), FormatError> {
+        let value = Value::of(option_docs(), name, text)?;
+        match value.option.name {
             "path" => self.path = value.path()?,
             "columns" => self.columns = Some(value.list()?),
             "types" => self.types = value.types()?,
             "dates" => self.dates = value.choice(&[true, false])?,
-            "nested" => self.nested = value.choice(&[Nested::Json])?,
             "strict" => self.strict = value.choice(&[true, false])?,
             "sample_rows" => self.sample_rows = value.integer()?.max(1),
             "max_record_bytes" => {
@@ -171,34 +146,7 @@ impl JsonOptions {
     }
 }
 
-/// The text given for an option.
-#[derive(Clone, Copy)]
-struct Value<'a> {
-    option: &'static OptionDoc,
-    text: &'a str,
-}
-
 impl Value<'_> {
-    fn refused(self, expected: impl Into<String>) -> FormatError {
-        FormatError::InvalidOptionValue {
-            name: self.option.name,
-            value: shortened(self.text.as_bytes()),
-            expected: expected.into(),
-        }
-    }
-
-    /// The outcome that stands where the text stands among the option's choices.
-    fn choice<T: Copy>(self, outcomes: &[T]) -> Result<T, FormatError> {
-        let choices = self.option.choices;
-        let position = choices.iter().position(|choice| choice.eq_ignore_ascii_case(self.text));
-        let outcome = position.and_then(|at| outcomes.get(at));
-        outcome.copied().ok_or_else(|| self.refused(choices.join(", ")))
-    }
-
-    fn integer(self) -> Result<usize, FormatError> {
-        self.text.trim().parse().map_err(|_| self.refused("a whole number"))
-    }
-
     fn path(self) -> Result<Vec<String>, FormatError> {
         let path: Vec<_> = self.text.split('.').map(str::to_owned).collect();
         match path.iter().any(String::is_empty) {
@@ -223,25 +171,11 @@ impl Value<'_> {
         }
         Ok(list)
     }
-
-    fn types(self) -> Result<Vec<(String, ColumnType)>, FormatError> {
-        let expected = || {
-            let names = ColumnType::names();
-            self.refused(format!("a JSON object of column names and types ({names})"))
-        };
-        let object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(self.text).map_err(|_| expected())?;
-        let types = object.into_iter().map(|(column, name)| {
-            let column_type = name.as_str().and_then(ColumnType::from_name);
-            column_type.map(|of| (column, of)).ok_or_else(expected)
-        });
-        types.collect()
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{JsonOptions, Nested, option_docs};
+    use super::{JsonOptions, option_docs};
     use crate::FormatError;
     use crate::csv::ColumnType;
 
@@ -266,7 +200,6 @@ mod tests {
             columns: Some(vec!["x".into(), "y".into()]),
             types: vec![("zip".into(), ColumnType::Varchar)],
             dates: false,
-            nested: Nested::Json,
             strict: true,
             sample_rows: 5,
             max_record_bytes: 1000,
@@ -276,7 +209,6 @@ mod tests {
             ("columns", "x, y"),
             ("types", r#"{"zip": "TEXT"}"#),
             ("dates", "False"),
-            ("nested", "json"),
             ("strict", "TRUE"),
             ("sample_rows", "5"),
             ("max_record_bytes", "1000"),
@@ -288,8 +220,6 @@ mod tests {
     fn what_cannot_be_is_refused_with_what_can() {
         let error = options(&[("pth", "a")]).unwrap_err();
         assert_eq!(error.hint().as_deref(), Some("Did you mean `path`?"));
-        let error = options(&[("nested", "struct")]).unwrap_err();
-        assert_eq!(error.to_string(), "Option `nested` cannot be `struct`: it takes json.");
         for (name, value) in [("path", "a..b"), ("columns", "a,a"), ("columns", "[1]")] {
             assert!(options(&[(name, value)]).is_err(), "{name} {value}");
         }

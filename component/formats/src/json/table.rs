@@ -11,8 +11,8 @@ use arrow_array::ArrayRef;
 
 use super::JsonFormat;
 use super::columns::{Builder, Misfit};
-use super::text::shortened;
 use super::token::{Cursor, Stop, Value, is_space};
+use crate::error::shortened;
 use crate::{Fault, FormatError};
 
 /// A fault in the record read last.

@@ -97,24 +97,9 @@ pub(super) fn compact(raw: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A value for people: at most 40 characters, control characters escaped.
-pub(super) fn shortened(value: &[u8]) -> String {
-    const MOST: usize = 40;
-    let text = String::from_utf8_lossy(&value[..value.len().min(4 * MOST)]);
-    let mut shown: String = text
-        .chars()
-        .take(MOST)
-        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-        .collect();
-    if text.chars().count() > MOST || value.len() > 4 * MOST {
-        shown.push('…');
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{LoneSurrogate, Text, compact, shortened};
+    use super::{LoneSurrogate, Text, compact};
 
     fn text(raw: &str) -> Result<String, LoneSurrogate> {
         let text = Text { raw: raw.as_bytes(), escaped: true };
@@ -139,11 +124,5 @@ mod tests {
         let mut out = Vec::new();
         compact(b"[ 1,\n { \"a b\" : \" \\\" x \\\\\" } ]", &mut out);
         assert_eq!(out, br#"[1,{"a b":" \" x \\"}]"#);
-    }
-
-    #[test]
-    fn a_value_in_a_message_is_short_and_printable() {
-        assert_eq!(shortened(b"a\nb \"c\""), "a\\nb \"c\"");
-        assert_eq!(shortened("é".repeat(500).as_bytes()).chars().count(), 41);
     }
 }

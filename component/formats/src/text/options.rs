@@ -1,6 +1,6 @@
 //! What a user can set about text, and how it is read from names and texts.
 
-use crate::options::nearest;
+use crate::options::Value;
 use crate::{FormatError, OptionDoc, ValueType};
 
 /// How to read a file of text.
@@ -94,43 +94,18 @@ impl TextOptions {
         Ok(options)
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), FormatError> {
-        let lower = name.to_lowercase();
-        let Some(known) = option_docs().iter().find(|doc| doc.name == lower) else {
-            let nearest = nearest(name, option_docs().iter().map(|doc| doc.name));
-            return Err(FormatError::InvalidOption { name: shortened(name), nearest });
-        };
-        let refused = |expected: &str| FormatError::InvalidOptionValue {
-            name: known.name,
-            value: shortened(value),
-            expected: expected.to_owned(),
-        };
-        let integer = || value.trim().parse::<usize>().map_err(|_| refused("a whole number"));
-        let truth = || match value.to_ascii_lowercase().as_str() {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(refused("true, false")),
-        };
-        match known.name {
-            "chunks" => self.chunks = truth()?,
-            "chunk_size" => self.chunk_size = integer()?.clamp(1, LARGEST_CHUNK),
-            "chunk_overlap" => self.chunk_overlap = integer()?,
-            "strict" => self.strict = truth()?,
-            "max_record_bytes" => self.max_record_bytes = integer()?.clamp(1, LARGEST_TEXT),
+    fn set(&mut self, name: &str, text: &str) -> Result<(), FormatError> {
+        let value = Value::of(option_docs(), name, text)?;
+        match value.option.name {
+            "chunks" => self.chunks = value.choice(&[true, false])?,
+            "chunk_size" => self.chunk_size = value.integer()?.clamp(1, LARGEST_CHUNK),
+            "chunk_overlap" => self.chunk_overlap = value.integer()?,
+            "strict" => self.strict = value.choice(&[true, false])?,
+            "max_record_bytes" => self.max_record_bytes = value.integer()?.clamp(1, LARGEST_TEXT),
             _ => unreachable!("every documented option is matched"),
         }
         Ok(())
     }
-}
-
-/// A text for people: at most 40 characters.
-fn shortened(text: &str) -> String {
-    const MOST: usize = 40;
-    let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(MOST).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]
