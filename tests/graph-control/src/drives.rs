@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::http::segment;
 use crate::{Control, Result};
 
 /// One change of a drive; paths are from its root.
@@ -137,7 +138,7 @@ impl Control {
     /// # Errors
     /// See [`crate::ControlError`]; the steps before the refused one were done.
     pub fn edit(&self, drive: &str, steps: &[Step]) -> Result<Vec<EditedItem>> {
-        let path = format!("/drives/{}/edit", drive.trim_start_matches('/'));
+        let path = format!("/drives/{}/edit", segment(drive));
         self.post::<Edited>(&path, &steps).map(|edited| edited.items)
     }
 }

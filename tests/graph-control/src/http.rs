@@ -2,6 +2,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
+
+/// Longer than any call takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A status and a body.
 pub(crate) struct Answer {
@@ -11,6 +15,7 @@ pub(crate) struct Answer {
 
 pub(crate) fn exchange(address: &str, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -21,6 +26,15 @@ pub(crate) fn exchange(address: &str, method: &str, path: &str, body: &[u8]) -> 
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     read(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no HTTP answer"))
+}
+
+/// A name as one segment of a path, whatever letters it has.
+pub(crate) fn segment(name: &str) -> String {
+    let encode = |byte: u8| match char::from(byte) {
+        plain if plain.is_ascii_alphanumeric() => plain.to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(encode).collect()
 }
 
 /// The answer to a request that asked for the connection to be closed: what follows the head is
@@ -35,6 +49,11 @@ fn read(answer: &[u8]) -> Option<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_segment_has_only_letters_that_are_plain() {
+        assert_eq!(segment("Two ö/?"), "Two%20%C3%B6%2F%3F");
+    }
 
     #[test]
     fn an_answer_is_a_status_and_a_body() {

@@ -2,9 +2,10 @@
 //! goes wrong, change drives, and ask what it was asked.
 //!
 //! [`Control`] is one emulator; its methods are grouped in files as the API is:
-//! `clock`, `journal`, `faults`, `drives`, `people`. The types are the client's
-//! own: it speaks JSON and shares nothing with the emulator. Calls block, since
-//! tests and scripts are what they are for.
+//! `time`, `journal`, `faults`, `drives`, `people`. The types are the client's
+//! own, so that whoever uses it does not build the emulator too; that the two
+//! agree is what `tests/control.rs` tests. Calls block, since tests and scripts
+//! are what they are for.
 //!
 //! ```no_run
 //! use graph_emulator_control::{Control, Fault, Step};

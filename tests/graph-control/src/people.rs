@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::http::segment;
 use crate::{Control, Result};
 
 /// Fresh tokens. `Debug` does not show them.
@@ -66,7 +67,7 @@ impl Control {
     /// # Errors
     /// See [`crate::ControlError`].
     pub fn change_user(&self, name: &str, changes: &UserChanges) -> Result<()> {
-        self.post(&format!("/users/{name}"), changes).map(|_: Value| ())
+        self.post(&format!("/users/{}", segment(name)), changes).map(|_: Value| ())
     }
 
     /// Lets the secrets of the ready file's application expire at a time.

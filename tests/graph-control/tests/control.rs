@@ -60,6 +60,32 @@ async fn every_call_is_understood_by_the_emulator() {
     let changes = UserChanges { refusals: Some(vec![53003]), declines: Some(true) };
     control.change_user("ann@contoso.com", &changes).unwrap();
     control.expire_client_secret(0).unwrap();
+    control.edit("sites/team", &[Step::Folder { path: "Reports".to_owned() }]).unwrap();
+    let path = || "x".to_owned();
+    let marks = Marks {
+        malware: Some("EICAR".to_owned()),
+        package: Some("oneNote".to_owned()),
+        special: Some("documents".to_owned()),
+        shared: Some("users".to_owned()),
+        shared_with: vec!["bob@contoso.com".to_owned()],
+        told_size: Some(7),
+        without_hashes: true,
+        locked: true,
+    };
+    let team = || "sites/team".to_owned();
+    for step in [
+        Step::Write { path: path(), base64: "AAEC".to_owned() },
+        Step::Change { path: path() },
+        Step::Move { path: path(), to: "y".to_owned() },
+        Step::Mark { path: "y".to_owned(), marks },
+        Step::Generate { path: path(), rows: 1 },
+        Step::Delete { path: path() },
+        Step::Folder { path: path() },
+        Step::Shortcut { path: "Team".to_owned(), drive: team(), target: "Reports".to_owned() },
+        Step::Vault { path: "Personal Vault".to_owned() },
+    ] {
+        control.edit("primary", std::slice::from_ref(&step)).unwrap();
+    }
     assert!(control.journal().unwrap().is_empty());
     assert!(!control.counters().unwrap().is_empty());
     control.forget_journal().unwrap();
@@ -88,6 +114,23 @@ async fn a_drive_is_changed_step_by_step() {
     assert_eq!((items[1].path.as_str(), items[1].size), ("c/d.bin", 3));
     assert_eq!(items[0].id, items[1].id);
     assert_ne!(items[2].c_tag, items[3].c_tag);
+    emulator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_may_have_any_letters() {
+    let state = tempfile::tempdir().unwrap();
+    let (emulator, control) = start(&state).await;
+    let group = json!({ "directory": "contoso.com", "name": "Two Words? 100%" });
+    control.send("POST", "/groups", &group).unwrap();
+    let folder = [Step::Folder { path: "x".to_owned() }];
+    for drive in ["Two Words? 100%", "/sites/team", "sites/team", "ann@contoso.com"] {
+        assert_eq!(control.edit(drive, &folder).unwrap()[0].path, "x", "{drive}");
+    }
+    let user = json!({ "directory": "contoso.com", "email": "zoë#1@contoso.com",
+        "given_name": "Zoë", "surname": "One" });
+    control.send("POST", "/users", &user).unwrap();
+    control.change_user("zoë#1@contoso.com", &UserChanges::default()).unwrap();
     emulator.stop().await.unwrap();
 }
 

@@ -26,9 +26,9 @@ pub enum Seed {
     Folder(PathBuf),
     /// So many generated items, of which each file has so many rows.
     Synthetic {
-        /// Files and folders.
+        /// Files and folders, at most [`MAX_ITEMS`](crate::MAX_ITEMS).
         items: u64,
-        /// Rows of each file, 64 bytes each.
+        /// Rows of each file, 64 bytes each, at most [`MAX_ROWS`](crate::MAX_ROWS).
         rows: u64,
     },
     /// Nothing: clients fill it.

@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+pub use drive::{MAX_ITEMS, MAX_ROWS};
 pub use emulator::{Config, Emulator, Running, Seed, StartError};
 pub use profile::Profile;
 pub use ready::Ready;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use graph_emulator::{Config, Emulator, Profile, Running, Seed};
+use clap::{Parser, value_parser};
+use graph_emulator::{Config, Emulator, MAX_ITEMS, MAX_ROWS, Profile, Running, Seed};
 
 /// How to reach it and how to make something go wrong, below the options.
 const EXAMPLES: &str = "\
@@ -42,10 +42,11 @@ struct Arguments {
     #[arg(long, value_name = "DIR", conflicts_with = "synthetic")]
     drive: Option<PathBuf>,
     /// Fill the account's drive with so many generated items instead.
-    #[arg(long, value_name = "ITEMS")]
+    #[arg(long, value_name = "ITEMS", value_parser = value_parser!(u64).range(..=MAX_ITEMS))]
     synthetic: Option<u64>,
     /// Rows of each generated file, of 64 bytes.
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "synthetic")]
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "synthetic",
+        value_parser = value_parser!(u64).range(..=MAX_ROWS))]
     rows: u64,
     /// Make identifiers and every other choice the same in each run.
     #[arg(long, value_name = "TEXT")]

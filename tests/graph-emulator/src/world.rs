@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::{Deserialize, Serialize};
 
@@ -259,7 +259,7 @@ impl World {
 
     /// Writes the items to disk if they changed since. Blocks.
     pub(crate) fn save_items(&self) -> Result<(), StateError> {
-        let mut saved = self.saved_revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut saved = self.saved_revisions();
         let drives = self.drives.all();
         let revisions: Vec<u64> = drives.iter().map(|drive| drive.revision()).collect();
         if *saved == revisions {
@@ -297,10 +297,15 @@ impl World {
         self.tokens.replace_all(world.tokens);
         self.set_variants(world.variants);
         *self.population_mut() = world.population;
+        self.saved_revisions().clear();
         Ok(())
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, StateDir> {
+    fn saved_revisions(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.saved_revisions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, StateDir> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -27,8 +27,8 @@ use serde_json::{Value, json};
 
 use super::{Answered, Asked, Refused, internal, missing, refused, saved, unusable};
 use crate::drive::{
-    Conflict, Drive, DriveInfo, DriveKind, Generated, Item, Marks, Owner, ROOT, Remote, Source,
-    Synthetic, Update,
+    Conflict, Drive, DriveInfo, DriveKind, Generated, Item, MAX_ROWS, Marks, Owner, ROOT, Remote,
+    Source, Synthetic, Update,
 };
 use crate::guid::Guid;
 use crate::world::World;
@@ -171,6 +171,9 @@ fn edit(world: &World, drive: &Drive, step: Step) -> Result<Value, Refused> {
                 (Some(text), None, None) => blob(world, text.as_bytes())?,
                 (None, Some(base64), None) => {
                     blob(world, &STANDARD.decode(base64).map_err(unusable)?)?
+                }
+                (None, None, Some(rows)) if rows > MAX_ROWS => {
+                    return Err(refused(format!("a file has at most {MAX_ROWS} rows")));
                 }
                 (None, None, Some(rows)) => {
                     let generated = Generated { seed: rows, rows };

@@ -120,7 +120,8 @@ pub(super) fn state(world: &World, asked: &Asked<'_>) -> Answered {
         Method::GET => world.export().map_err(internal),
         Method::PUT => {
             world.import(asked.body).map_err(unusable)?;
-            done()
+            world.save_items().map_err(internal)?;
+            saved(world, json!({}))
         }
         _ => Err(asked.wrong_method()),
     }

@@ -20,6 +20,9 @@ impl Tree {
     /// Brings one item up to date; it is gone afterwards if the disk no longer has it.
     pub(super) fn refresh(&mut self, index: Index) {
         let Some(seed) = self.seed_folder.clone() else { return };
+        if self.node(index).deleted {
+            return;
+        }
         match &self.node(index).body {
             Body::File { source: Source::Disk { path, .. }, .. } => {
                 match fs::metadata(seed.join(path)) {

@@ -1,17 +1,22 @@
 //! Content that is computed when it is read: a table of lines of one length, so that any part of a
 //! file of any size can be made at once.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 const HEADER: &[u8] = b"id,name,region,amount,date,remark\n";
 /// Bytes of a row, the line feed included.
 const ROW: usize = 64;
 const REGIONS: [&[u8; 5]; 4] = [b"north", b"south", b"east ", b"west "];
 
+/// Rows of the largest file: 256 GiB, about what OneDrive takes.
+pub const MAX_ROWS: u64 = 1 << 32;
+
 /// A CSV file of so many rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Generated {
     pub(crate) seed: u64,
+    #[serde(deserialize_with = "at_most::<_, MAX_ROWS>")]
     pub(crate) rows: u64,
 }
 
@@ -74,6 +79,16 @@ impl Generated {
         digits(&mut line[50..52], (mixed >> 21) % 28 + 1);
         line[52..63].copy_from_slice(b",remark-pad");
         line[63] = b'\n';
+    }
+}
+
+/// Reads a number that must not be too large.
+pub(super) fn at_most<'de, D: Deserializer<'de>, const MAX: u64>(from: D) -> Result<u64, D::Error> {
+    match u64::deserialize(from)? {
+        number if number > MAX => {
+            Err(D::Error::custom(format!("{number} is more than the {MAX} that are possible")))
+        }
+        number => Ok(number),
     }
 }
 

@@ -107,6 +107,11 @@ impl Item {
         matches!(self.kind, Kind::File { .. })
     }
 
+    /// Whether it leads to an item of another drive.
+    pub(crate) fn is_shortcut(&self) -> bool {
+        matches!(&self.kind, Kind::Remote(remote) if remote.target.is_some())
+    }
+
     /// The marks, or none.
     pub(crate) fn marks(&self) -> &Marks {
         static NONE: Marks = Marks {

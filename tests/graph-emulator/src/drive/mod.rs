@@ -13,12 +13,14 @@ pub(crate) use changes::{Changes, Position, Wanted};
 pub(crate) use content::{Blobs, Content, Source};
 pub(crate) use edit::{Conflict, EditError, Update};
 pub(crate) use generated::Generated;
+pub use generated::MAX_ROWS;
 pub(crate) use hashes::Hashes;
 pub(crate) use ids::{DriveIds, ROOT};
 pub(crate) use item::{Item, Kind, Marks, Remote};
 pub(crate) use names::fold;
 pub(crate) use records::Records;
 pub(crate) use registry::Drives;
+pub use synthetic::MAX_ITEMS;
 pub(crate) use synthetic::Synthetic;
 
 use crate::clock::Clock;
@@ -104,6 +106,14 @@ pub(crate) enum Order {
     Name,
     Size,
     Modified,
+}
+
+/// How a folder is listed.
+#[derive(Clone, Copy)]
+pub(crate) struct Listing {
+    pub(crate) order: Order,
+    pub(crate) descending: bool,
+    pub(crate) with_shortcuts: bool,
 }
 
 /// The drive. Every call looks at the disk as far as it concerns the items asked for, so changes
@@ -213,14 +223,14 @@ impl Drive {
     pub(crate) fn children(
         &self,
         folder: Guid,
-        (order, descending): (Order, bool),
+        listing: Listing,
         after: (&str, usize),
         limit: usize,
     ) -> Option<Page> {
         let mut tree = self.tree();
         let index = tree.index(folder)?;
         tree.refresh(index);
-        tree.page(index, (order, descending), after, limit)
+        tree.page(index, listing, after, limit)
     }
 
     /// Items whose names hold a text, in any case, below a folder.
@@ -451,26 +461,27 @@ impl Tree {
     fn page(
         &mut self,
         folder: Index,
-        (order, descending): (Order, bool),
+        Listing { order, descending, with_shortcuts }: Listing,
         (after, skip): (&str, usize),
         limit: usize,
     ) -> Option<Page> {
         let children = &self.folder(folder)?.children;
-        let total = children.len();
+        let shown = |child: &Index| with_shortcuts || !self.is_shortcut(*child);
+        let total = children.values().filter(|child| shown(child)).count();
+        let all = children.values().copied().filter(shown);
         let mut rows: Vec<Index> = match (order, descending) {
             (Order::Name, false) if !after.is_empty() => {
                 let behind = (
                     std::ops::Bound::Excluded(fold(after).into_boxed_str()),
                     std::ops::Bound::Unbounded,
                 );
-                children.range(behind).map(|(_, &child)| child).take(limit + 1).collect()
+                let rows = children.range(behind).map(|(_, &child)| child);
+                rows.filter(shown).take(limit + 1).collect()
             }
-            (Order::Name, false) => children.values().copied().skip(skip).take(limit + 1).collect(),
-            (Order::Name, true) => {
-                children.values().rev().copied().skip(skip).take(limit + 1).collect()
-            }
+            (Order::Name, false) => all.skip(skip).take(limit + 1).collect(),
+            (Order::Name, true) => all.rev().skip(skip).take(limit + 1).collect(),
             (order, _) => {
-                let mut all: Vec<Index> = children.values().copied().collect();
+                let mut all: Vec<Index> = all.collect();
                 all.sort_by_key(|&index| match order {
                     Order::Size => self.copy_with(index, None).size as i64,
                     _ => self.node(index).modified_ms,

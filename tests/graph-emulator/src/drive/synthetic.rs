@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::content::Source;
-use super::generated::Generated;
+use super::generated::{Generated, MAX_ROWS, at_most};
 use super::tree::{Body, Folder, Index, Seedling, TOP, Tree};
 
+/// Items of the largest drive: the bytes of so many of the largest files still add up in 63 bits.
+pub const MAX_ITEMS: u64 = 10_000_000;
 /// Files of one folder.
 const FILES: u64 = 200;
 /// Folders of one area.
@@ -18,9 +20,10 @@ const STEP_MS: i64 = 1_000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Synthetic {
     /// Files and folders, the root not counted.
+    #[serde(deserialize_with = "at_most::<_, MAX_ITEMS>")]
     pub(crate) items: u64,
     /// Rows of each file.
-    #[serde(default = "ten")]
+    #[serde(default = "ten", deserialize_with = "at_most::<_, MAX_ROWS>")]
     pub(crate) rows: u64,
 }
 

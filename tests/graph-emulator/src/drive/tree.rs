@@ -167,6 +167,10 @@ impl Tree {
         }
     }
 
+    pub(super) fn is_shortcut(&self, index: Index) -> bool {
+        matches!(&self.node(index).body, Body::Remote(remote) if remote.target.is_some())
+    }
+
     pub(super) fn child(&self, folder: Index, name: &str) -> Option<Index> {
         self.folder(folder)?.children.get(fold(name).as_str()).copied()
     }

@@ -56,7 +56,6 @@ pub(super) struct RuleForm {
     method: Option<String>,
     host: Option<String>,
     path: Option<String>,
-    path_prefix: Option<String>,
     query: Option<String>,
     skip: Option<u64>,
     times: Option<u64>,
@@ -167,7 +166,6 @@ pub(super) struct Matcher {
     pub(super) method: Option<Method>,
     pub(super) host: Option<Pattern>,
     pub(super) path: Option<Pattern>,
-    pub(super) path_prefix: Option<String>,
     pub(super) query: Option<String>,
 }
 
@@ -200,7 +198,6 @@ pub(super) fn read(json: &Value) -> Result<Read, FaultRefused> {
         method: method.transpose()?,
         host: form.host.as_deref().map(|host| Pattern::new(&host.to_ascii_lowercase())),
         path: form.path.as_deref().map(Pattern::new),
-        path_prefix: form.path_prefix.clone(),
         query: form.query.clone(),
     };
     let (probability, seed) = (form.probability, form.seed.clone());

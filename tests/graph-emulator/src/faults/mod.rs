@@ -1,9 +1,9 @@
 //! Trouble that a test orders in advance: rules, the requests that they fit, and what happens then.
 //!
 //! A rule is a JSON object. What it is for (all of it optional): `method`, `host` and `path`
-//! (patterns with `*`), `path_prefix`, `query` (a part of it), `skip` (so many fitting requests
-//! pass first), `times` (then so many are struck, 1 if not said, 0 without end) or `nth` instead of
-//! both, `probability` (with `seed`, else the rule's number is the seed). What it does, exactly one:
+//! (patterns with `*`), `query` (a part of it), `skip` (so many fitting requests pass first), `times`
+//! (then so many are struck, 1 if not said, 0 without end) or `nth` instead of both, `probability`
+//! (with `seed`, else the rule's number is the seed). What it does, exactly one:
 //!
 //! | effect | |
 //! |---|---|
@@ -167,7 +167,6 @@ impl Rule {
             && matcher.method.as_ref().is_none_or(|method| *method == head.method)
             && matcher.host.as_ref().is_none_or(|pattern| pattern.fits(host))
             && matcher.path.as_ref().is_none_or(|pattern| pattern.fits(path))
-            && matcher.path_prefix.as_ref().is_none_or(|prefix| path.starts_with(prefix))
             && matcher.query.as_ref().is_none_or(|part| {
                 head.uri.query().is_some_and(|query| query.contains(part.as_str()))
             })
@@ -222,11 +221,11 @@ mod tests {
             (json!({"host": "microsoft.com"}), false),
             (json!({"path": "/v1.0/*/drive"}), true),
             (json!({"path": "/v1.0/*/root"}), false),
-            (json!({"path_prefix": "/v1.0/"}), true),
-            (json!({"path_prefix": "/beta/"}), false),
+            (json!({"path": "/v1.0/*"}), true),
+            (json!({"path": "/beta/*"}), false),
             (json!({"query": "token="}), true),
             (json!({"query": "top"}), false),
-            (json!({"method": "GET", "path_prefix": "/beta/"}), false),
+            (json!({"method": "GET", "path": "/beta/*"}), false),
         ] {
             let faults = faults();
             let mut rule = rule;

@@ -20,7 +20,7 @@ const PROFILE: [&str; 5] =
 const PEOPLE: [&str; 3] = ["User.ReadBasic.All", "User.Read.All", "Directory.Read.All"];
 const GROUPS: [&str; 2] = ["Group.Read.All", "Directory.Read.All"];
 /// What opens one's own drive.
-const OWN_READ: [&str; 9] = [
+const OWN_READ: [&str; 8] = [
     "Files.Read",
     "Files.ReadWrite",
     "Files.Read.All",
@@ -29,7 +29,6 @@ const OWN_READ: [&str; 9] = [
     "Sites.ReadWrite.All",
     "Sites.Manage.All",
     "Sites.FullControl.All",
-    "Files.ReadWrite.AppFolder",
 ];
 /// What opens other drives.
 const ALL_READ: [&str; 6] = [

@@ -11,7 +11,7 @@ use super::links::{Position, next_page};
 use super::reply::Answer;
 use super::row::{Row, Rows};
 use super::{Call, item, select};
-use crate::drive::{Drive, Item, Order};
+use crate::drive::{Drive, Item, Listing, Order, fold};
 use crate::faults::PageTrick;
 use crate::preconditions;
 use crate::world::World;
@@ -61,12 +61,7 @@ pub(super) fn answer(
         count: drive.is_personal().then_some(total),
         next_link: page.next,
         delta_link: None,
-        value: page
-            .items
-            .iter()
-            .filter(|item| call.lists(world, item))
-            .map(|item| rows.row(item))
-            .collect(),
+        value: page.items.iter().map(|item| rows.row(item)).collect(),
     };
     Ok(Answer::with_tag(StatusCode::OK, &body, None))
 }
@@ -91,7 +86,9 @@ fn page(
         let empty = variants.empty_pages || trick == Some(PageTrick::Empty);
         (size, empty, variants.next_link_loops || trick == Some(PageTrick::Loop))
     };
-    let order = call.query.order(drive.is_personal())?;
+    let (order, descending) = call.query.order(drive.is_personal())?;
+    let listing = Listing { order, descending, with_shortcuts: call.with_shortcuts(world) };
+    let by_name = (order, descending) == (Order::Name, false);
     // Of a file there are no children to speak of; the exact answer is not known.
     let not_a_folder = || GraphError::invalid_request("Only folders have children");
     if !folder.is_folder() {
@@ -104,16 +101,25 @@ fn page(
     }
     let filter = call.query.filter.as_deref();
     let filter = filter.map(|text| Filter::parse(text, drive.is_personal())).transpose()?;
-    let after = (position.name.as_str(), position.served);
-    let limit = if filter.is_some() { usize::MAX - 1 } else { size };
-    let page = drive.children(folder.guid, order, after, limit).ok_or_else(not_a_folder)?;
-    let (mut items, mut more, total) = (page.items, page.more, page.total);
+    let (after, limit) = match filter {
+        Some(_) => (("", 0), usize::MAX - 1),
+        None => ((position.name.as_str(), position.served), size),
+    };
+    let page = drive.children(folder.guid, listing, after, limit).ok_or_else(not_a_folder)?;
+    let (mut items, mut more, mut total) = (page.items, page.more, page.total);
     if let Some(filter) = filter {
         items.retain(|item| filter.picks(item));
+        total = items.len();
+        let served = if by_name && !position.name.is_empty() {
+            let last = fold(&position.name);
+            items.partition_point(|item| fold(&item.name) <= last)
+        } else {
+            position.served.min(total)
+        };
+        items.drain(..served);
         more = items.len() > size;
         items.truncate(size);
     }
-    let by_name = order == (Order::Name, false);
     let next = items.last().filter(|_| more).map(|last| Position {
         name: if by_name { last.name.to_string() } else { String::new() },
         served: position.served + items.len(),
@@ -126,8 +132,9 @@ fn page(
 
 /// Children as part of their folder. (1.3)
 pub(super) fn expanded(world: &World, call: &Call, drive: &Drive, folder: &Item) -> Vec<Row> {
-    let order = (Order::Name, false);
-    let page = drive.children(folder.guid, order, ("", 0), EXPANDED);
+    let with_shortcuts = call.with_shortcuts(world);
+    let listing = Listing { order: Order::Name, descending: false, with_shortcuts };
+    let page = drive.children(folder.guid, listing, ("", 0), EXPANDED);
     let everything = super::query::Query::default();
     let mut rows = Rows::new(world, drive, &everything, call.at());
     page.into_iter().flat_map(|page| page.items).map(|item| rows.row(&item)).collect()

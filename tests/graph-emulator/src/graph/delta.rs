@@ -60,7 +60,10 @@ pub(super) fn answer(
     if empty && !asked.is_some_and(token::is_emptied) {
         return Ok(start.page(Vec::new(), &Link::Next(position, true)));
     }
-    let changes = drive.changes(position, starts, wanted);
+    let mut changes = drive.changes(position, starts, wanted);
+    if !call.with_shortcuts(world) {
+        changes.items.retain(|item| !item.is_shortcut());
+    }
     let rows = start.rows(&changes);
     let link = match (changes.is_last, loops) {
         (false, true) => Link::Next(position, false),
@@ -145,8 +148,8 @@ impl Start<'_> {
         let Found { drive, .. } = self.found;
         let mut rows = Rows::new(self.world, drive, &self.call.query, self.call.at());
         rows.with_paths = self.variants.delta_paths;
-        let listed = changes.items.iter().filter(|item| self.call.lists(self.world, item));
-        let mut made: Vec<Row> = listed.map(|item| self.row(&mut rows, item)).collect();
+        let mut made: Vec<Row> =
+            changes.items.iter().map(|item| self.row(&mut rows, item)).collect();
         match self.variants.delta_order {
             DeltaOrder::ParentsFirst => {}
             DeltaOrder::Reversed => made.reverse(),

@@ -9,7 +9,6 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
 use crate::body::{Counted, Reply};
-use crate::drive::{Item, Kind};
 use crate::entra::Grant;
 use crate::faults::PageTrick;
 use crate::hosts::Service;
@@ -94,12 +93,9 @@ impl Call {
         values.flat_map(|value| value.split(',')).any(|v| v.trim().eq_ignore_ascii_case(wanted))
     }
 
-    /// Whether a list shows an item: shortcuts only to clients that say they know them. (3.2)
-    fn lists(&self, world: &World, item: &Item) -> bool {
-        let is_shortcut = matches!(&item.kind, Kind::Remote(remote) if remote.target.is_some());
-        !is_shortcut
-            || !world.variants().shortcuts_need_prefer
-            || self.prefers("Include-Feature=AddToOneDrive")
+    /// Whether lists show shortcuts: only to clients that say they know them. (3.2)
+    fn with_shortcuts(&self, world: &World) -> bool {
+        !world.variants().shortcuts_need_prefer || self.prefers("Include-Feature=AddToOneDrive")
     }
 
     fn reads(&self) -> bool {

@@ -18,7 +18,7 @@ use super::item::Found;
 use super::query::Query;
 use super::reply::{Answer, Exchange};
 use super::row::Rows;
-use super::write::{check_quota, conflict, object, text};
+use super::write::{check_match, check_quota, conflict, object, text};
 use crate::body::{Counted, Reply};
 use crate::clock;
 use crate::drive::{Conflict, Source};
@@ -74,9 +74,12 @@ pub(super) fn create(
     let asked = text(item, "@microsoft.graph.conflictBehavior");
     let conflict = conflict(asked, Conflict::Replace)?;
     let drive = &parent.drive;
-    if conflict == Conflict::Fail && drive.resolve(parent.item.guid, names).is_some() {
-        let taken = crate::drive::EditError::NameTaken;
-        return Err(GraphError::edit(taken, drive.is_personal()));
+    if let Some(there) = drive.resolve(parent.item.guid, names) {
+        check_match(call, drive, &there)?;
+        if conflict == Conflict::Fail {
+            let taken = crate::drive::EditError::NameTaken;
+            return Err(GraphError::edit(taken, drive.is_personal()));
+        }
     }
     if let Some(size) = item["fileSize"].as_u64() {
         check_quota(parent, size)?;

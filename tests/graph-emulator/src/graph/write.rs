@@ -12,7 +12,7 @@ use super::reply::Answer;
 use super::row::Rows;
 use super::upload::Received;
 use super::{Call, upload_session};
-use crate::drive::{Conflict, Item, Update};
+use crate::drive::{Conflict, Drive, Item, Update};
 use crate::guid::Guid;
 use crate::world::World;
 
@@ -41,7 +41,7 @@ pub(super) fn answer(
         }
         (&Method::DELETE, View::Metadata, _) => {
             let found = item::find(world, call, drive, address)?;
-            check_match(call, &found)?;
+            check_match(call, &found.drive, &found.item)?;
             let is_personal = found.drive.is_personal();
             let removed = found.drive.remove(found.item.guid);
             removed.map_err(|error| GraphError::edit(error, is_personal))?;
@@ -79,7 +79,7 @@ fn put(
     let (parent, names) = parent_of(world, call, drive, address)?;
     let drive = &parent.drive;
     if let Some(there) = drive.resolve(parent.item.guid, &names) {
-        check_match(call, &Found { drive: drive.clone(), item: there, context: String::new() })?;
+        check_match(call, drive, &there)?;
     }
     check_quota(&parent, size)?;
     let conflict = conflict(call.query.conflict.as_deref(), Conflict::Replace)?;
@@ -118,8 +118,8 @@ fn create_folder(
 
 fn update(world: &World, call: &Call, found: &Found, json: &Bytes) -> Result<Answer, GraphError> {
     let body = object(json)?;
-    check_match(call, found)?;
     let drive = &found.drive;
+    check_match(call, drive, &found.item)?;
     let reference = &body["parentReference"];
     if let Some(id) = reference["driveId"].as_str()
         && !drive.ids().is_drive(id)
@@ -162,12 +162,11 @@ fn new_parent(found: &Found, reference: &Value) -> Result<Option<Guid>, GraphErr
 }
 
 /// `if-match` with a tag that is no longer the item's: 412. (2, 9)
-fn check_match(call: &Call, found: &Found) -> Result<(), GraphError> {
+pub(super) fn check_match(call: &Call, drive: &Drive, item: &Item) -> Result<(), GraphError> {
     let Some(wanted) = call.headers.get(IF_MATCH).and_then(|value| value.to_str().ok()) else {
         return Ok(());
     };
-    let ids = found.drive.ids();
-    let (e_tag, c_tag) = (ids.e_tag(&found.item), ids.c_tag(&found.item));
+    let (e_tag, c_tag) = (drive.ids().e_tag(item), drive.ids().c_tag(item));
     let fits = |tag: &str| {
         let tag = tag.trim();
         tag == "*" || tag == e_tag || tag == c_tag

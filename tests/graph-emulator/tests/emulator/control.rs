@@ -1,5 +1,7 @@
 //! The control API.
 
+use serde_json::json;
+
 use crate::stage::Stage;
 
 #[tokio::test]
@@ -106,7 +108,7 @@ async fn expired_access_tokens_can_still_be_refreshed() {
 #[tokio::test]
 async fn a_fault_answers_so_many_requests_and_then_no_more() {
     let stage = Stage::business(&[]).await;
-    let fault = r#"{"host":"graph.microsoft.com","path_prefix":"/v1.0/","status":429,
+    let fault = r#"{"host":"graph.microsoft.com","path":"/v1.0/*","status":429,
                     "retry_after":"300","times":2}"#;
     assert_eq!(stage.control("POST", "/faults", fault).await.status, 200);
     for _ in 0..2 {
@@ -123,11 +125,20 @@ async fn a_fault_answers_so_many_requests_and_then_no_more() {
 #[tokio::test]
 async fn a_request_that_makes_no_sense_is_answered_with_a_sentence() {
     let stage = Stage::business(&[]).await;
+    let large_file = json!({"op": "write", "path": "x.csv", "rows": u64::MAX}).to_string();
+    let large_drive = |what: &str| {
+        let mut seed = json!({"items": 1, "rows": 1});
+        seed[what] = u64::MAX.into();
+        json!({"beside": "ann@contoso.com", "name": "Large", "synthetic": seed}).to_string()
+    };
     for (method, path, body, status) in [
         ("POST", "/clock", "{}", 400),
         ("POST", "/clock", "{\"advance_ms\":1,\"set_ms\":2}", 400),
         ("POST", "/clock", "{\"advance_ms\":9223372036854775807}", 400),
         ("POST", "/faults", "{\"host\":\"x\"}", 400),
+        ("POST", "/drives/primary/edit", &large_file, 400),
+        ("POST", "/drives", &large_drive("items"), 400),
+        ("POST", "/drives", &large_drive("rows"), 400),
         ("PUT", "/clock", "", 405),
         ("GET", "/nowhere", "", 404),
     ] {

@@ -111,6 +111,19 @@ async fn a_site_needs_more_than_files_read() {
     assert_eq!(stage.graph_as(narrow, &path).await.status, 403);
 }
 
+/// Section 8: a permission for the application's own folder is none for the drive.
+#[tokio::test]
+async fn a_permission_for_the_applications_folder_does_not_open_the_drive() {
+    let stage = Stage::business(&[("a.csv", "1")]).await;
+    let consent = json!({"user": "ann@contoso.com", "scopes": ["Files.ReadWrite.AppFolder"]});
+    assert_eq!(stage.control("POST", "/consents", &consent.to_string()).await.status, 200);
+    let token = stage.refresh("common", &[("scope", "Files.ReadWrite.AppFolder")]).await.json();
+    let token = token["access_token"].as_str().unwrap();
+    for path in ["/me/drive/root", "/me/drive/root:/a.csv:/content", "/me/drive/special/approot"] {
+        assert_eq!(stage.graph_as(token, path).await.status, 403, "{path}");
+    }
+}
+
 /// Section 1.1: `u!` and the URL in base64url.
 #[tokio::test]
 async fn a_sharing_url_leads_to_its_item() {
@@ -182,6 +195,22 @@ async fn the_state_can_be_saved_and_loaded() {
     let after = stage.graph("/me/drive/root:/a.csv").await.json();
     assert_eq!((&after["id"], &after["eTag"]), (&before["id"], &before["eTag"]));
     assert_eq!(stage.control("PUT", "/state", "{}").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_state_that_was_loaded_is_on_disk_and_so_is_what_changes_then() {
+    let stage = Stage::business(&[]).await;
+    let saved = stage.control("GET", "/state", "").await;
+    stage.edit("primary", json!({"op": "write", "path": "x.csv", "text": "1"})).await;
+    let user = json!({"directory": "contoso.com", "email": "new@contoso.com",
+        "given_name": "New", "surname": "Example"});
+    assert_eq!(stage.control("POST", "/users", &user.to_string()).await.status, 200);
+    assert_eq!(stage.control("PUT", "/state", saved.text()).await.status, 200);
+    let kept = |name: &str| std::fs::read_to_string(stage.state.path().join(name)).unwrap();
+    assert!(!kept("state.json").contains("new@contoso.com"));
+    assert!(!kept("items.json").contains("x.csv"));
+    stage.edit("primary", json!({"op": "write", "path": "y.csv", "text": "1"})).await;
+    assert!(kept("items.json").contains("y.csv"));
 }
 
 /// Two emulators with one seed are alike.

@@ -80,6 +80,36 @@ async fn shortcuts_are_listed_for_clients_that_prefer_them() {
     }
 }
 
+/// Section 3.2: a shortcut that is not shown is neither counted, nor expanded, nor repeated.
+#[tokio::test]
+async fn a_hidden_shortcut_leaves_no_trace() {
+    let stage = Stage::personal(&[("a.csv", "1")]).await;
+    let shared = json!({"op": "folder", "path": "Reports"});
+    stage.edit("carl.example@outlook.com", shared).await;
+    let shortcut = json!({"op": "shortcut", "path": "Team", "drive": "carl.example@outlook.com",
+        "target": "Reports"});
+    stage.edit("primary", shortcut).await;
+    let prefer = [("prefer", "Include-Feature=AddToOneDrive")];
+    for (headers, count) in [(&[][..], 1), (&prefer[..], 2)] {
+        let list = stage.graph_with("/me/drive/root/children", headers).await.json();
+        assert_eq!(list["@odata.count"], count);
+        let root = stage.graph_with("/me/drive/root?$expand=children", headers).await.json();
+        assert_eq!(root["children"].as_array().unwrap().len(), count);
+    }
+    stage.vary(json!({"delta_duplicates": true})).await;
+    let start = stage.graph("/me/drive/root/delta?token=latest").await.json();
+    let other = json!({"op": "shortcut", "path": "Other", "drive": "carl.example@outlook.com",
+        "target": "Reports"});
+    stage.edit("primary", other).await;
+    let link = start["@odata.deltaLink"].as_str().unwrap();
+    let path = link.strip_prefix("https://graph.microsoft.com/v1.0").unwrap();
+    let alone = ("deltaexcludeparent", "true");
+    for (headers, count) in [(&[alone][..], 0), (&[alone, prefer[0]], 2)] {
+        let changed = stage.graph_with(path, headers).await.json();
+        assert_eq!(changed["value"].as_array().unwrap().len(), count);
+    }
+}
+
 /// Section 3.2: permission scanning is told which items' sharing changed.
 #[tokio::test]
 async fn delta_tells_of_sharing_to_whoever_may_scan_permissions() {

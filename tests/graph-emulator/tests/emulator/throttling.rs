@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::stage::Stage;
 
-/// Limits of a hundredth: 12 resource units a minute for an application in a directory.
+/// Limits of a hundredth: 12.5 resource units a minute, rounded to 13, for an application in a directory.
 async fn limited() -> Stage {
     let stage = Stage::business(&[("a.csv", "0123456789")]).await;
     let set = stage.control("POST", "/throttle", r#"{"factor":0.01,"tier":0}"#).await;

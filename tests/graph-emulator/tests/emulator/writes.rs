@@ -50,6 +50,20 @@ async fn uploads_never_reach_the_folder_that_seeded_the_drive() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_moved_away_is_gone_once_the_disk_has_it_no_more() {
+    let stage = Stage::business(&[("b/x.csv", &"1".repeat(1_000))]).await;
+    stage.edit("primary", json!({"op": "move", "path": "b/x.csv", "to": "z.csv"})).await;
+    std::fs::remove_file(stage.drive.path().join("b/x.csv")).unwrap();
+    let root = stage.graph("/me/drive/root/children").await;
+    assert_eq!(root.status, 200);
+    let root = root.json();
+    let names: Vec<&Value> =
+        root["value"].as_array().unwrap().iter().map(|row| &row["name"]).collect();
+    assert_eq!(names, ["b"]);
+    assert_eq!(stage.graph("/me/drive/root").await.json()["size"], 0);
+}
+
+#[tokio::test]
 async fn what_was_written_is_there_after_a_restart() {
     let stage = Stage::business(&[("seed.csv", "1"), ("gone.csv", "2")]).await;
     let (_, item) = put(&stage, "/me/drive/root:/new/a.csv:/content", "kept").await;
@@ -197,6 +211,20 @@ async fn a_full_drive_refuses_uploads() {
     assert_eq!(put(&stage, &path, "123456789").await.0, 201);
     let (status, body) = put(&stage, &path.replace("/a:", "/b:"), "12").await;
     assert_eq!((status, &body["error"]["code"]), (507, &json!("quotaLimitReached")));
+}
+
+/// Section 9: a session for a file that has changed since is refused at once.
+#[tokio::test]
+async fn an_upload_session_is_not_opened_over_another_version() {
+    let stage = Stage::business(&[("a.csv", "1")]).await;
+    let tag = stage.graph("/me/drive/root:/a.csv").await.json()["eTag"].clone();
+    let open = async |path: &str, tag: &str| {
+        let path = format!("/me/drive/root:/{path}:/createUploadSession");
+        stage.graph_send("POST", &path, &[("if-match", tag)], "{}").await.status
+    };
+    assert_eq!(open("a.csv", tag.as_str().unwrap()).await, 200);
+    assert_eq!(open("a.csv", "\"{x},9\"").await, 412);
+    assert_eq!(open("new.csv", "\"{x},9\"").await, 200, "nothing is there to be another version");
 }
 
 /// Section 9: pieces in sequence, each with its place; the URL needs no token.
