@@ -3,14 +3,13 @@
 
 use std::rc::Rc;
 
-use serde::Deserialize;
 use tabular_formats::FormatError;
 
 use crate::connection::Connection;
 use crate::download::{Download, FIRST_RANGE, FileRef, Head, UNKNOWN_SIZE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_type::{FileType, StreamType};
-use crate::graph::{DriveItem, Graph, GraphUrl, PreauthenticatedUrl};
+use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage, PreauthenticatedUrl};
 use crate::sender::Deadline;
 use crate::table_name::extension;
 use crate::tables::Kind;
@@ -21,6 +20,8 @@ use crate::tables::stream::{StreamFormat, StreamOptions, StreamTable, format_err
 const LARGER_SAMPLE: usize = 4 << 20;
 /// Files of one bare name that are looked at.
 const SAME_NAME: usize = 20;
+/// Pages of a search that are followed; the names of so many files hold no one file's name.
+const SEARCH_PAGES: usize = 20;
 
 /// Opens a file as a table.
 pub(crate) async fn open(
@@ -75,24 +76,12 @@ async fn find(graph: &Rc<Graph>, drive: &str, path: &str) -> Result<Found> {
     }
 }
 
-#[derive(Deserialize)]
-struct SearchPage {
-    #[serde(default)]
-    value: Vec<DriveItem>,
-}
-
 /// The service's search finds the files of a name without listing the drive.
 /// Its rows are reduced, so each candidate is asked for again by its id.
 async fn by_bare_name(graph: &Rc<Graph>, drive: &str, name: &str, error: &Error) -> Result<Found> {
-    let url = GraphUrl::search(graph.cloud, drive, name)?;
-    let page: SearchPage = match graph.json(&url, Deadline::default()).await {
-        Ok(page) => page,
-        // Search is best effort: where it fails, the name is simply not there.
-        Err(_) => return Err(missing(name, error)),
-    };
+    let Some(same) = search(graph, drive, name).await? else { return Err(missing(name, error)) };
     let mut found = Vec::new();
-    let same = page.value.iter().filter(|row| row.name.to_lowercase() == name.to_lowercase());
-    for row in same.take(SAME_NAME) {
+    for row in same.iter().take(SAME_NAME) {
         let url = GraphUrl::item(graph.cloud, drive, &row.id)?;
         let item: DriveItem = match graph.json(&url, Deadline::default()).await {
             Ok(item) => item,
@@ -109,6 +98,39 @@ async fn by_bare_name(graph: &Rc<Graph>, drive: &str, name: &str, error: &Error)
         1 => found.pop().ok_or_else(|| missing(name, error)),
         _ => Err(ambiguous(name, found.into_iter().map(|found| found.path).collect())),
     }
+}
+
+/// The rows of a search that have just this name; `None` where search is not offered or does not
+/// come to an end.
+async fn search(graph: &Rc<Graph>, drive: &str, name: &str) -> Result<Option<Vec<DriveItem>>> {
+    let mut url = GraphUrl::search(graph.cloud, drive, name)?;
+    let mut same = Vec::new();
+    for _ in 0..SEARCH_PAGES {
+        let page: ItemPage = match graph.json(&url, Deadline::default()).await {
+            Ok(page) => page,
+            Err(error) if passes(error.kind) => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let next = page.next(graph.cloud)?;
+        let rows = page.value.into_iter();
+        same.extend(rows.filter(|row| row.name.to_lowercase() == name.to_lowercase()));
+        match next {
+            Some(next) => url = next.into_url(),
+            None => return Ok(Some(same)),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether an error says nothing about the file: another time it may be found.
+fn passes(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Throttled
+            | ErrorKind::Unavailable
+            | ErrorKind::DeadlineExceeded
+            | ErrorKind::AuthRequired
+    )
 }
 
 fn ambiguous(name: &str, mut paths: Vec<String>) -> Error {

@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Children, DriveItem, Graph, GraphUrl};
+use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage};
 use crate::ports::LocalFuture;
 use crate::sender::Deadline;
 
@@ -36,7 +36,7 @@ struct Folder {
     seen: HashSet<u64>,
 }
 
-type PageFuture = LocalFuture<'static, (Folder, Result<Children>)>;
+type PageFuture = LocalFuture<'static, (Folder, Result<ItemPage>)>;
 
 /// The walk; `next_page` until `None`.
 pub(crate) struct Walk {
@@ -103,7 +103,7 @@ impl Walk {
         })
     }
 
-    fn take_in(&mut self, mut folder: Folder, children: Children) -> Result<Vec<Entry>> {
+    fn take_in(&mut self, mut folder: Folder, children: ItemPage) -> Result<Vec<Entry>> {
         let next = children.next(self.graph.cloud)?;
         let entries: Vec<Entry> = children
             .value

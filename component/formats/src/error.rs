@@ -16,7 +16,7 @@ pub enum FormatError {
     },
 
     /// Not text at all.
-    #[error("The file is not delimited text; it looks like {looks_like}.")]
+    #[error("The file is not text; it looks like {looks_like}.")]
     NotText {
         /// What the bytes look like, with an article.
         looks_like: &'static str,
@@ -115,26 +115,26 @@ impl FormatError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Empty => "A table needs at least a line of column names.".into(),
+            Self::Empty => "A table needs at least one row, or a line of column names.".into(),
             Self::UnsupportedEncoding { .. } => {
-                "Save the file as UTF-8, or set encoding = 'utf-8' to read it all the same, with \
-                 NULL for every text that is not UTF-8."
+                "Save the file as UTF-8; a CSV file is read all the same with encoding = 'utf-8', \
+                 and NULL for every text that is not UTF-8."
                     .into()
             }
             Self::NotText { .. } => {
                 "Its name may have the wrong extension; it has to be read as what it is.".into()
             }
             Self::SampleTooSmall { .. } => {
-                "A quote that is never closed makes one record of the rest of the file; the option \
-                 quote = '' reads quotes as text."
+                "In a CSV file a quote that is never closed makes one record of the rest; the \
+                 option quote = '' reads quotes as text."
                     .into()
             }
             Self::Malformed { .. } => {
-                "With strict = false such cells become NULL and are counted.".into()
+                "With strict = false what does not fit is left out and counted.".into()
             }
             Self::TooLarge { .. } => {
-                "A quote may be open from that line on: see the options quote, escape and \
-                 max_record_bytes."
+                "The option max_record_bytes allows more; in a CSV file a quote may be open from \
+                 that line on: see the options quote and escape."
                     .into()
             }
             Self::InvalidOption { nearest: Some(nearest), .. } => {
@@ -145,7 +145,8 @@ impl FormatError {
             }
             Self::NoSuchColumn { .. } => "DESCRIBE shows the columns of the table.".into(),
             Self::TooManyColumns { .. } => {
-                "The delimiter may not be the one inferred: see the option delimiter.".into()
+                "In a CSV file the delimiter may not be the one inferred: see the option delimiter."
+                    .into()
             }
             Self::NotTable { hint, .. } => hint.clone(),
             Self::InvalidJson { .. } => {

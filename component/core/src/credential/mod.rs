@@ -27,6 +27,8 @@ use crate::sender::{Deadline, LONGEST_RETRY_AFTER, Sender, millis};
 
 /// A token this close to its end is renewed though it still works.
 const REFRESH_WINDOW_MS: i64 = 300_000;
+/// How long a renewal may take while the old token still works.
+const RENEWAL_MS: i64 = 10_000;
 /// How long an access token is taken to live when nothing tells.
 const DEFAULT_LIFETIME_MS: i64 = 3_600_000;
 /// How many waits that the token endpoint asks for are waited out.
@@ -218,14 +220,15 @@ impl StoredCredential {
         let Some(mut lease) = Lease::take(self.sender.ports())? else {
             return Ok(None);
         };
-        // Somebody may have refreshed between our look and the lease.
-        let record = self.records.load()?;
-        if let Some(newer) = &record.tokens.access
-            && stale.is_some_and(|stale| stale != newer)
-        {
-            return Ok(Some(newer.clone()));
-        }
-        for _ in 0..WAITS {
+        let mut waits = 0;
+        loop {
+            // Somebody may have refreshed, or altered the parameters, since we looked.
+            let record = self.records.load()?;
+            if let Some(newer) = &record.tokens.access
+                && stale.is_some_and(|stale| stale != newer)
+            {
+                return Ok(Some(newer.clone()));
+            }
             let within = lease.deadline(deadline);
             let clock = &self.sender.ports().clock;
             // The wait took longer than was asked for, as when a machine sleeps.
@@ -239,16 +242,18 @@ impl StoredCredential {
             let wait = answer.as_ref().err().and_then(|error| error.retry_after);
             let wait = wait.filter(|wait| {
                 let end = clock.now().saturating_add(millis(*wait));
-                *wait <= LONGEST_RETRY_AFTER && within.forbids(end) && !deadline.forbids(end)
+                waits < WAITS
+                    && *wait <= LONGEST_RETRY_AFTER
+                    && within.forbids(end)
+                    && !deadline.forbids(end)
             });
             let Some(wait) = wait else { return self.settle(&record, answer).map(Some) };
             if !lease.extend(wait)? {
                 return Ok(None);
             }
             clock.sleep(wait).await;
+            waits += 1;
         }
-        let message = "Microsoft's sign-in service asks to slow down again and again.";
-        Err(Error::new(ErrorKind::Throttled, message).hint("Try again later."))
     }
 
     /// Writes what the token endpoint answered.
@@ -313,11 +318,13 @@ impl BearerSource for StoredCredential {
                         return Ok(token);
                     }
                     // The old one still works, so neither a busy lease nor a
-                    // failure stops anybody yet.
+                    // failure stops anybody yet, and nobody waits long.
                     Freshness::Ending(token) => {
+                        let end = now.saturating_add(RENEWAL_MS);
+                        let soon = Deadline(Some(deadline.0.map_or(end, |at| at.min(end))));
                         let renewed = match record.tokens.refused {
                             Some(_) => None,
-                            None => self.refresh(Some(&token), deadline).await.ok().flatten(),
+                            None => self.refresh(Some(&token), soon).await.ok().flatten(),
                         };
                         return Ok(renewed.unwrap_or(token));
                     }

@@ -80,16 +80,16 @@ impl DriveItem {
     }
 }
 
-/// One page of a folder's children.
+/// One page of items.
 #[derive(Deserialize)]
-pub(crate) struct Children {
+pub(crate) struct ItemPage {
     #[serde(default)]
     pub(crate) value: Vec<DriveItem>,
     #[serde(rename = "@odata.nextLink")]
     next_link: Option<String>,
 }
 
-impl Children {
+impl ItemPage {
     /// The link to the next page, if there is one.
     pub(crate) fn next(&self, cloud: &Cloud) -> Result<Option<NextLink>> {
         self.next_link.as_deref().map(|link| NextLink::parse(link, cloud)).transpose()

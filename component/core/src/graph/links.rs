@@ -32,7 +32,7 @@ impl GraphUrl {
         Self::of(cloud, format!("/drives/{}/items/{}", encode_segment(drive), encode_segment(item)))
     }
 
-    /// Items whose names hold a text; the first page is all that is asked for.
+    /// Items whose names hold a text; the first page.
     pub(crate) fn search(cloud: &Cloud, drive: &str, text: &str) -> Result<Self> {
         // In a literal of OData a quote is doubled first and then encoded.
         let (drive, text) = (encode_segment(drive), encode_segment(&text.replace('\'', "''")));

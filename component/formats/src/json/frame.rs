@@ -10,7 +10,7 @@ pub(super) struct Framer {
     depth: u64,
     quoted: bool,
     escaped: bool,
-    /// A number or word, which ends before the first byte that cannot be in it.
+    /// A number or word, which ends before a space, a comma or a bracket.
     bare: bool,
     begun: bool,
 }
@@ -33,7 +33,7 @@ impl Framer {
             if !self.begun {
                 self.begun = true;
                 self.bare = !matches!(byte, b'{' | b'[' | b'"');
-            } else if self.bare && (is_space(byte) || b",:]}[{\"".contains(&byte)) {
+            } else if self.bare && (is_space(byte) || matches!(byte, b',' | b']')) {
                 return Some(at);
             }
             at += 1;

@@ -273,13 +273,18 @@ fn stopped(
         Stop::Incomplete if complete => {
             FormatError::InvalidJson { line, reason: "the file ends within it".to_owned() }
         }
-        Stop::Incomplete if bytes > options.max_record_bytes && options.path.is_empty() => {
+        Stop::Incomplete
+            if bytes > LONGEST_SAMPLE.min(options.max_record_bytes) && options.path.is_empty() =>
+        {
             match shape::inner_table(text) {
                 Some(key) => FormatError::NotTable {
                     what: format!("it is one object of more than {bytes} bytes"),
                     hint: format!("With path = '{key}' the objects in that array are its rows."),
                 },
-                None => FormatError::TooLarge { line, limit: options.max_record_bytes },
+                None if bytes > options.max_record_bytes => {
+                    FormatError::TooLarge { line, limit: options.max_record_bytes }
+                }
+                None => FormatError::SampleTooSmall { bytes },
             }
         }
         Stop::Incomplete => FormatError::SampleTooSmall { bytes },

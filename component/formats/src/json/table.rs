@@ -150,7 +150,13 @@ impl Table {
                 let builder = &mut self.builders[at];
                 if builder.rows() > self.rows {
                     builder.truncate(self.rows);
-                    let finding = Finding::Cell(self.positions[at], Fault::RepeatedKey);
+                    // What did not fit is not kept, so nothing of it is missed.
+                    let position = self.positions[at];
+                    self.findings.retain(|finding| match finding {
+                        Finding::Cell(of, fault) => *of != position || *fault == Fault::RepeatedKey,
+                        _ => true,
+                    });
+                    let finding = Finding::Cell(position, Fault::RepeatedKey);
                     self.findings.push(finding);
                     filled -= 1;
                 }

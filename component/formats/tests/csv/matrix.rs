@@ -366,7 +366,7 @@ fn a_file_that_is_no_text_is_named() {
     let Err(error) = try_read(b"PK\x03\x04\x14\x00\x06\x00", &[]) else { panic!("read") };
     assert_eq!(
         error.to_string(),
-        "The file is not delimited text; it looks like a ZIP archive or an Office document."
+        "The file is not text; it looks like a ZIP archive or an Office document."
     );
 }
 

@@ -175,6 +175,13 @@ fn in_strict_mode_what_does_not_fit_is_an_error_with_its_line() {
 }
 
 #[test]
+fn a_value_that_is_replaced_by_a_later_one_counts_as_nothing_else() {
+    let read = read(r#"[{"a":1},{"a":"x","a":2}]"#, &[("sample_rows", "1")]);
+    assert_eq!(read.rows(), ["1", "2"]);
+    assert_eq!((read.tally.nulled_cells, read.tally.repeated_keys), (0, 1));
+}
+
+#[test]
 fn of_a_key_that_stands_twice_the_last_value_holds() {
     let read = read(r#"[{"a":1,"b":"x","a":2},{"b":"y","b":null}]"#, &[]);
     assert_eq!(read.rows(), ["2|x", "NULL|NULL"]);
@@ -299,6 +306,9 @@ fn a_sample_that_ends_within_the_first_record_asks_for_more() {
     let text = format!("{{\"features\":[{}", "{\"a\":1},".repeat(100));
     let small = options(&[("max_record_bytes", "100")]);
     let error = JsonFormat::sniff(text.as_bytes(), false, &small).unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("path = 'features'")), "{error}");
+    let large = format!("{{\"features\":[{}", "{\"a\":1},".repeat(1 << 18));
+    let error = JsonFormat::sniff(large.as_bytes(), false, &JsonOptions::default()).unwrap_err();
     assert!(error.hint().is_some_and(|hint| hint.contains("path = 'features'")), "{error}");
     let path = options(&[("path", "features"), ("max_record_bytes", "100")]);
     assert!(JsonFormat::sniff(text.as_bytes(), false, &path).is_ok());
