@@ -9,6 +9,7 @@
 //! cargo xtask test
 //! cargo xtask soak router
 //! cargo xtask bench csv
+//! cargo xtask bench file PATH
 //! ```
 
 mod bench;

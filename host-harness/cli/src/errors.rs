@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use datasource_runtime::RuntimeError;
 use datasource_sql::SqlError;
 
+use crate::plain::plain;
 use crate::speak::tell;
 
 /// Why the program stops.
@@ -62,9 +63,9 @@ impl CliError {
         match self {
             Self::BrokenPipe => {}
             Self::Failed { message, hint } | Self::Misused { message, hint } => {
-                tell!("error: {message}");
+                tell!("error: {}", printable(message));
                 if let Some(hint) = hint {
-                    tell!("hint: {hint}");
+                    tell!("hint: {}", printable(hint));
                 }
             }
         }
@@ -78,6 +79,11 @@ impl CliError {
             Self::BrokenPipe => ExitCode::SUCCESS,
         }
     }
+}
+
+/// A message in its lines, without control characters: it may quote a file.
+pub(crate) fn printable(text: &str) -> String {
+    text.lines().map(|line| plain(&line, None)).collect::<Vec<_>>().join("\n")
 }
 
 impl From<SqlError> for CliError {
@@ -135,6 +141,11 @@ mod tests {
         assert!(matches!(CliError::from(pipe()), CliError::BrokenPipe));
         let arrow = arrow_schema::ArrowError::IoError("write".into(), pipe());
         assert!(matches!(CliError::from(arrow), CliError::BrokenPipe));
+    }
+
+    #[test]
+    fn a_message_moves_no_cursor() {
+        assert_eq!(printable("Cannot cast 'a\u{1b}[2J'.\nNext"), "Cannot cast 'a\\?[2J'.\nNext");
     }
 
     #[test]

@@ -14,9 +14,6 @@ use crate::output::Output;
 use crate::prompt;
 use crate::script_input::ScriptInput;
 
-/// The prompt's history in the state directory.
-const HISTORY: &str = "history";
-
 /// Runs what the arguments say.
 pub(crate) async fn run(options: SqlOptions) -> Result<(), CliError> {
     let output = Output::to_stdout(options.format)?;
@@ -29,8 +26,7 @@ pub(crate) async fn run(options: SqlOptions) -> Result<(), CliError> {
         return Ok(());
     }
     if io::stdin().is_terminal() {
-        let history = host::state(&options.host)?.join(HISTORY);
-        prompt::run_with_history(&session, output, Some(history)).await
+        prompt::run(&session, output, &host::state(&options.host)?).await
     } else {
         run_pipe(&session, &output).await
     }

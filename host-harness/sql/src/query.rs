@@ -26,7 +26,7 @@ use crate::naming;
 use crate::refusal;
 use crate::scan_log::ScanLog;
 use crate::spelling;
-use crate::statement::{quoted_name, unquoted_path};
+use crate::statement::{perhaps_a_file, quoted_name, unquoted_path};
 use crate::table_provider::DatasourceTable;
 
 /// A column with this metadata is left NULL unless the statement names it: the value, `option=value`,
@@ -117,9 +117,11 @@ impl Queries<'_> {
         log: &Arc<ScanLog>,
     ) -> Result<OpenedTables, SqlError> {
         let mut databases: HashMap<String, Database> = HashMap::new();
-        for (database, _) in &wanted {
+        for (database, table) in &wanted {
             if let Entry::Vacant(unknown) = databases.entry(folded(database)) {
-                unknown.insert(self.database(database).await?);
+                let found = self.database(database).await;
+                let found = found.map_err(|error| perhaps_a_file(error, database, table))?;
+                unknown.insert(found);
             }
         }
         let named = ast.map(naming::named_columns).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::error::{SqlError, identifier};
 use crate::listing;
 use crate::query::{Queries, engine, open};
 use crate::refusal;
-use crate::statement::{Parameters, Statement, redacted, statements};
+use crate::statement::{MASK, Parameters, Statement, perhaps_a_file, redacted, statements};
 
 /// Memory that the queries of one session may hold at once, unless told otherwise.
 const DEFAULT_MEMORY: usize = 2 << 30;
@@ -56,6 +56,7 @@ impl Session {
                 self.create(&name, engine.as_deref(), &parameters, mode).await
             }
             Statement::AlterDatabase { name, parameters } => {
+                refuse_mask(&parameters)?;
                 let database = self.queries().database(&name).await?;
                 database.alter_params(&parameters.to_json()).await?;
                 done(&database, "was altered")
@@ -137,6 +138,7 @@ impl Session {
         mode: CreateMode,
     ) -> Result<Answer, SqlError> {
         let Some(engine) = engine else { return Err(self.engine_missing()) };
+        refuse_mask(parameters)?;
         let json = parameters.to_json();
         match self.runtime.create_database(&self.tenant, name, engine, &json, mode).await? {
             Created::Created(database) => done(&database, "was created"),
@@ -160,7 +162,8 @@ impl Session {
                 None => SqlError::NoDatabase { table: table.to_owned(), known },
             });
         };
-        let database = queries.database(&name).await?;
+        let database = queries.database(&name).await;
+        let database = database.map_err(|error| perhaps_a_file(error, &name, table))?;
         listing::table_columns(&open(&database, table, |_| false).await?.schema())
     }
 
@@ -211,6 +214,17 @@ fn done(database: &Database, what: &str) -> Result<Answer, SqlError> {
 fn is_secret(description: &Description, name: &str) -> bool {
     let parameter = description.parameters.iter().find(|parameter| parameter.name == name);
     parameter.is_none_or(|parameter| parameter.secret)
+}
+
+/// A statement that was shown or remembered without its secrets must not put the mask in their place.
+fn refuse_mask(parameters: &Parameters) -> Result<(), SqlError> {
+    match parameters.masked() {
+        None => Ok(()),
+        Some(name) => Err(SqlError::Syntax {
+            message: format!("The value of `{name}` is {MASK}, which only stands for a secret"),
+            hint: Some("Write the secret itself, or leave the parameter out.".to_owned()),
+        }),
+    }
 }
 
 fn no_database_in_use() -> SqlError {

@@ -153,6 +153,22 @@ fn the_documents_own_slips_are_answered_with_the_right_spelling() {
 }
 
 #[test]
+fn a_file_that_is_not_quoted_is_answered_with_backticks() {
+    let stage = connected();
+    for sql in ["SELECT * FROM cars.json", "DESCRIBE cars.json"] {
+        let _ = stage.sql(sql).fails_saying(&["`cars`", "backticks", "drive.`cars.json`"]);
+    }
+}
+
+#[test]
+fn the_mask_of_a_secret_does_not_become_the_secret() {
+    let stage = connected();
+    let masked = json!({"access_token": "***"});
+    let _ = stage.alter("drive", &masked).fails_saying(&["`access_token`", "stands for a secret"]);
+    let _ = stage.sql("SELECT path FROM drive.files LIMIT 1").succeeds();
+}
+
+#[test]
 fn an_unknown_database_names_the_known() {
     let stage = connected();
     let _ = stage.sql("SELECT * FROM drvie.files").fails_saying(&["drvie", "drive"]);

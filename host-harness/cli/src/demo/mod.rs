@@ -73,9 +73,10 @@ async fn with_emulator(
     options: &DemoOptions,
     emulator: &EmulatorProcess,
 ) -> Result<(), CliError> {
-    let session = host::open(&host_options(state, options, emulator.ready_file())).await?;
+    let host = host_options(state, options, emulator.ready_file());
+    let session = host::open(&host).await?;
     if options.prompt {
-        open_prompt(&session, emulator.ready()).await
+        open_prompt(&session, emulator.ready(), &host::state(&host)?).await
     } else {
         show(&session, emulator.ready()).await
     }
@@ -124,13 +125,13 @@ fn needs_sign_in(error: &SqlError) -> bool {
 }
 
 /// Connects the account if it is not connected yet, and opens a prompt.
-async fn open_prompt(session: &Session, ready: &ReadyFile) -> Result<(), CliError> {
+async fn open_prompt(session: &Session, ready: &ReadyFile, state: &Path) -> Result<(), CliError> {
     let create = create_statement(ready).replacen("DATABASE", "DATABASE IF NOT EXISTS", 1);
     session.execute(&create).await?;
     // Tokens of an earlier run may have been revoked or be used up.
     session.execute(&alter_statement(&ready.tokens)).await?;
     say!("Connected: {DATABASE}. Try: SELECT name, path FROM {DATABASE}.files LIMIT 10;")?;
-    prompt::run(session, Output::to_stdout(Format::Table)?).await
+    prompt::run(session, Output::to_stdout(Format::Table)?, state).await
 }
 
 fn create_statement(ready: &ReadyFile) -> String {

@@ -6,7 +6,7 @@ use datasource_sql::{Session, SqlError};
 
 use super::drain;
 use crate::emulator::Control;
-use crate::errors::CliError;
+use crate::errors::{CliError, printable};
 use crate::options::Format;
 use crate::output::Output;
 use crate::speak::say;
@@ -55,9 +55,12 @@ impl<'a> Stage<'a> {
         };
         match outcome {
             Err(error) if expected(&error) => {
-                say!("{}", self.style.failure(&format!("error: {error}")))?;
+                say!(
+                    "{}",
+                    self.style.failure(&format!("error: {}", printable(&error.to_string())))
+                )?;
                 if let Some(hint) = error.hint() {
-                    say!("hint: {hint}")?;
+                    say!("hint: {}", printable(&hint))?;
                 }
                 self.end(started).await
             }

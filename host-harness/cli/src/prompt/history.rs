@@ -2,7 +2,7 @@
 //! entry, secrets masked before they are stored, the file readable by its owner only.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use datasource_sql::{Session, redacted, statements};
@@ -31,16 +31,15 @@ impl History {
     /// The latest entries, oldest first. A file that has grown is shortened to them.
     pub(super) fn load(&self) -> io::Result<Vec<String>> {
         let Some(path) = &self.file else { return Ok(Vec::new()) };
-        let file = match File::open(path) {
-            Ok(file) => file,
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let mut entries = Vec::new();
-        for line in BufReader::new(file).lines() {
-            // Lines that were cut off by a full disk are left out.
-            entries.extend(serde_json::from_str::<String>(&line?));
-        }
+        // Lines that were cut off by a full disk are left out.
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let mut entries: Vec<String> =
+            lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
         let old = entries.len().saturating_sub(MAX_ENTRIES);
         if old > MAX_ENTRIES {
             entries.drain(..old);
@@ -56,28 +55,37 @@ impl History {
         let Some(path) = &self.file else { return Ok(()) };
         let mut line = serde_json::to_string(entry)?;
         line.push('\n');
-        private(OpenOptions::new().append(true).create(true)).open(path)?.write_all(line.as_bytes())
+        private(path)?.write_all(line.as_bytes())
     }
 }
 
 fn rewrite(path: &Path, entries: &[String]) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file =
-        private(OpenOptions::new().write(true).create(true).truncate(true)).open(&new)?;
+    fs::remove_file(&new).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })?;
+    let mut file = private(&new)?;
     for entry in entries {
         writeln!(file, "{}", serde_json::to_string(entry)?)?;
     }
     fs::rename(new, path)
 }
 
-/// Only the owner reads it: statements tell what somebody looks for.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+/// A file to add to that only the owner reads: statements tell what somebody looks for.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
     #[cfg(unix)]
     {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
+        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+        let file = options.mode(0o600).open(path)?;
+        // One that was there already may have been open to more.
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        Ok(file)
     }
-    options
+    #[cfg(not(unix))]
+    options.open(path)
 }
 
 /// The form in which an input is kept; `None` if it had better be forgotten.
@@ -91,6 +99,9 @@ pub(super) async fn entry(session: &Session, input: &str) -> Option<String> {
     }
     let mut masked = Vec::new();
     for statement in statements(input) {
+        if !begins_plainly(statement.text) {
+            return None;
+        }
         masked.push(format!("{};", session.redacted(statement.text).await));
     }
     Some(masked.join("\n")).filter(|text| !text.is_empty())
@@ -114,6 +125,7 @@ mod tests {
         let path = dir.path().join("history");
         let history = History::new(Some(path.clone()));
         assert!(history.load().unwrap().is_empty());
+        fs::write(&path, "").unwrap();
         history.append("SELECT\n1;").unwrap();
         history.append("\\l").unwrap();
         assert_eq!(history.load().unwrap(), ["SELECT\n1;", "\\l"]);
@@ -129,7 +141,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("history");
         let lines: String = (0..2 * MAX_ENTRIES + 1).map(|i| format!("\"SELECT {i}\"\n")).collect();
-        fs::write(&path, format!("{lines}\"cut o")).unwrap();
+        fs::write(&path, [lines.as_bytes(), b"\"cut \xc3"].concat()).unwrap();
         let history = History::new(Some(path.clone()));
         assert_eq!(history.load().unwrap().len(), MAX_ENTRIES);
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), MAX_ENTRIES);

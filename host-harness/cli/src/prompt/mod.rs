@@ -9,7 +9,7 @@ mod editor;
 mod history;
 mod names;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datasource_sql::{Session, statements};
@@ -25,18 +25,12 @@ use editor::{LineEditor, Typed};
 use history::History;
 use names::{Names, Source};
 
-/// Reads statements from a terminal until it is left; nothing is kept for the next time.
-pub(crate) async fn run(session: &Session, output: Output) -> Result<(), CliError> {
-    run_with_history(session, output, None).await
-}
+/// The history in the state directory.
+const HISTORY: &str = "history";
 
-/// The same with a history in a file.
-pub(crate) async fn run_with_history(
-    session: &Session,
-    output: Output,
-    history: Option<PathBuf>,
-) -> Result<(), CliError> {
-    let history = History::new(history);
+/// Reads statements from a terminal until it is left; what was typed is kept in the state directory.
+pub(crate) async fn run(session: &Session, output: Output, state: &Path) -> Result<(), CliError> {
+    let history = History::new(Some(state.join(HISTORY)));
     let earlier = history.load().unwrap_or_else(|error| {
         tell!("note: the history of earlier prompts cannot be read: {error}.");
         Vec::new()

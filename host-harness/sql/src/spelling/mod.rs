@@ -54,6 +54,10 @@ impl Names<'_> {
         for scope in self.scopes.iter().rev() {
             match scope.column(ident) {
                 Pick::AsWritten => return ControlFlow::Continue(()),
+                // It may be spelt just so where the columns are not known.
+                _ if scope.relations.iter().any(|relation| relation.columns.is_none()) => {
+                    return ControlFlow::Continue(());
+                }
                 Pick::Other(name) => {
                     ident.value = name;
                     return ControlFlow::Continue(());
@@ -67,16 +71,16 @@ impl Names<'_> {
 
     /// Corrects `qualifier.column`; what stands before the qualifier is left as it is.
     fn qualified(&self, qualifier: &mut Ident, column: &mut Ident) -> Visited {
-        let Some(relation) = self.scopes.iter().rev().find_map(|scope| scope.relation(qualifier))
-        else {
-            return ControlFlow::Continue(());
-        };
+        let mut scopes = self.scopes.iter().rev();
+        let found = scopes.find_map(|scope| Some((scope, scope.relation(qualifier)?)));
+        let Some((scope, relation)) = found else { return ControlFlow::Continue(()) };
         qualifier.value.clone_from(&relation.qualifier);
-        corrected(column, relation.names())
+        // Files of two databases may have the same name.
+        let same = scope.relations.iter().filter(|other| other.qualifier == relation.qualifier);
+        corrected(column, same.flat_map(Relation::names))
     }
 
-    /// Corrects the columns of `* EXCEPT (…)`, `* EXCLUDE (…)`, `* RENAME (…)` and
-    /// `* REPLACE (…)`.
+    /// Corrects the columns of `* EXCEPT (…)`, `* EXCLUDE (…)` and `* REPLACE (…)`.
     fn wildcard(options: &mut WildcardAdditionalOptions, relations: &[Relation]) -> Visited {
         let names = || relations.iter().flat_map(Relation::names);
         if let Some(except) = &mut options.opt_except {
@@ -263,6 +267,36 @@ mod tests {
         ] {
             assert_eq!(correction(sql).unwrap(), sql);
         }
+    }
+
+    #[test]
+    fn a_name_is_left_as_written_where_a_relation_may_have_any_column() {
+        let sql = "SELECT name FROM d.a, generate_series(1, 3)";
+        assert_eq!(correction(sql).unwrap(), sql);
+        let sql = "SELECT 1 FROM d.a WHERE EXISTS (SELECT name FROM UNNEST(x))";
+        assert_eq!(correction(sql).unwrap(), sql);
+    }
+
+    #[test]
+    fn of_two_tables_of_one_name_the_exact_spelling_wins() {
+        let sql = "SELECT d.a.Size FROM e.a JOIN d.a ON true";
+        let mut statement = Parser::parse_sql(&GenericDialect {}, sql).unwrap().remove(0);
+        let schema_of = |parts: &[String]| -> Option<SchemaRef> {
+            let column = if parts.first()? == "d" { "Size" } else { "size" };
+            Some(Arc::new(Schema::new(vec![Field::new(column, DataType::Utf8, true)])))
+        };
+        correct(&mut statement, &schema_of).unwrap();
+        assert_eq!(statement.to_string(), sql);
+    }
+
+    #[test]
+    fn stars_of_stars_of_stars_end() {
+        let mut sql = "WITH t0 AS (SELECT 1 AS a)".to_owned();
+        for next in 1..60 {
+            sql += &format!(", t{next} AS (SELECT * FROM t{0} x, t{0} y)", next - 1);
+        }
+        sql += " SELECT a FROM t59";
+        assert_eq!(correction(&sql).unwrap(), sql);
     }
 
     #[test]

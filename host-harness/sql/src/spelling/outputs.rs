@@ -12,6 +12,9 @@ use super::pick::Pick;
 use super::scope::{Relation, Scope};
 use super::{SchemaOf, parts_of};
 
+/// Wider outputs are not known here: `*` of `*` grows without bound.
+const MOST_COLUMNS: usize = 20_000;
+
 /// The common table expressions in force, the innermost query last.
 #[derive(Debug, Default)]
 pub(super) struct Ctes(Vec<HashMap<String, Option<Vec<String>>>>);
@@ -77,7 +80,8 @@ impl Ctes {
             TableFactor::NestedJoin { table_with_joins, .. } => {
                 self.relations(std::slice::from_ref(table_with_joins), schema_of)
             }
-            _ => Vec::new(),
+            // A table function or the like: it may have any column.
+            _ => vec![Relation { qualifier: String::new(), columns: None }],
         }
     }
 
@@ -109,6 +113,9 @@ impl Ctes {
                 SelectItem::Wildcard(_) => {
                     for relation in &scope.relations {
                         columns.extend(relation.columns.clone()?);
+                        if columns.len() > MOST_COLUMNS {
+                            return None;
+                        }
                     }
                 }
                 SelectItem::QualifiedWildcard(
@@ -121,7 +128,7 @@ impl Ctes {
                 _ => return None,
             }
         }
-        Some(columns)
+        (columns.len() <= MOST_COLUMNS).then_some(columns)
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use super::Fault;
 use super::lexer::Lexer;
+use super::redact::MASK;
 
 /// Objects and arrays may be nested this deep.
 const MAX_DEPTH: usize = 16;
@@ -38,6 +39,13 @@ impl Parameters {
         let map: Map<String, Value> =
             self.entries.iter().map(|e| (e.key.clone(), e.value.clone())).collect();
         Value::Object(map).to_string()
+    }
+
+    /// The name of a parameter whose value is only the mask of a secret.
+    pub(crate) fn masked(&self) -> Option<&str> {
+        let mask = MASK.trim_matches('\'');
+        let entry = self.entries.iter().find(|entry| entry.value == mask)?;
+        Some(&entry.key)
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

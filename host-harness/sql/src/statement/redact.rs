@@ -12,8 +12,8 @@ pub const MASK: &str = "'***'";
 ///
 /// `is_secret` says for the name of a parameter whether its value is one; names that the engine
 /// does not know must count as secret, since a misspelt name carries a real value. A statement
-/// about a database that cannot be understood is cut off at the word PARAMETERS, the first `{` or the
-/// first quote.
+/// about a database that cannot be understood is cut off at the word PARAMETERS, the first `=`, `{` or
+/// quote.
 ///
 /// ```
 /// use datasource_sql::redacted;
@@ -71,13 +71,13 @@ fn is_parameters(word: &str) -> bool {
     word.len() >= 5 && word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("param"))
 }
 
-/// A statement that cannot be understood, up to where a value may begin: at the first quote (a
-/// missing one turns the inside out), at the first `{`, or after the word PARAMETERS, whatever its
+/// A statement that cannot be understood, up to where a value may begin: at the first `=`, at the
+/// first quote (a missing one turns the inside out), at the first `{`, or after the word PARAMETERS, whatever its
 /// ending. Quotes and words are looked for in the raw text, since nothing else can be trusted.
 fn bare(statement: &str) -> String {
-    let quote = statement.find(['\'', '"', '{']);
+    let value = statement.find(['=', '\'', '"', '{']);
     let word = Lexer::new(statement).find(|token| is_parameters(token.text)).map(|t| t.end());
-    match quote.into_iter().chain(word).min() {
+    match value.into_iter().chain(word).min() {
         Some(end) => format!("{} {MASK}", statement[..end].trim_end()),
         None => statement.to_owned(),
     }
@@ -131,7 +131,7 @@ mod tests {
         for (sql, shown) in [
             (
                 "CREATE DATABASE d WITH ENGINE = 'one_drive', PARAMETERS = {\"a\": sesame}",
-                "CREATE DATABASE d WITH ENGINE = '***'",
+                "CREATE DATABASE d WITH ENGINE '***'",
             ),
             (
                 "CREATE DATABSE d PARAMETERS = {\"a\": \"sesame\"}",
@@ -141,11 +141,15 @@ mod tests {
             ("CREATE DATABASE d ENGINE x {\"a\": \"sesame\"}", "CREATE DATABASE d ENGINE x '***'"),
             (
                 "CREATE DATABASE d ENGINE = 'x, PARAM={'a':'sesame'}",
-                "CREATE DATABASE d ENGINE = '***'",
+                "CREATE DATABASE d ENGINE '***'",
             ),
             (
                 "ALTER DATABASE d SET access_token = 'sesame'",
-                "ALTER DATABASE d SET access_token = '***'",
+                "ALTER DATABASE d SET access_token '***'",
+            ),
+            (
+                "ALTER DATABASE d SET access_token = sesame",
+                "ALTER DATABASE d SET access_token '***'",
             ),
             ("SELECT 1 PARAMETERS {\"a\": \"sesame\"}", "SELECT 1 PARAMETERS '***'"),
             (

@@ -2,6 +2,7 @@
 //! and paths that were not put in backticks.
 
 use super::lexer::{Kind, Lexer, Token};
+use crate::error::{SqlError, identifier};
 
 /// A mistake that was recognised: what is wrong, and what to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +135,24 @@ fn bare_path(query: &str, start: usize) -> Option<&str> {
 }
 
 /// Whether a name ends as file names do: with a dot and a few letters or digits.
+/// The error for a database that there is not, where its name may be the first part of a file's.
+pub(crate) fn perhaps_a_file(error: SqlError, database: &str, table: &str) -> SqlError {
+    let SqlError::NoSuchDatabase { known, .. } = &error else { return error };
+    let name = format!("{database}.{table}");
+    if !has_extension(&name) {
+        return error;
+    }
+    let owner = match known.as_slice() {
+        [only] => identifier(only),
+        _ => "my_database".to_owned(),
+    };
+    let file = format!("If `{name}` is a file, its name needs backticks: {owner}.`{name}`.");
+    SqlError::Query {
+        message: error.to_string().trim_end_matches('.').to_owned(),
+        hint: Some(error.hint().into_iter().chain([file]).collect::<Vec<_>>().join(" ")),
+    }
+}
+
 fn has_extension(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(stem, extension)| {
         !stem.is_empty()
