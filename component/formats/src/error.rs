@@ -105,6 +105,42 @@ pub enum FormatError {
         reason: String,
     },
 
+    /// Not a Parquet file.
+    #[error("The file is not Parquet: {reason}.")]
+    NotParquet {
+        /// What tells, as a clause.
+        reason: &'static str,
+    },
+
+    /// A binary file that is cut off, changed, or at odds with itself.
+    #[error("The Parquet file is damaged: {reason}.")]
+    Corrupt {
+        /// What is wrong, as a clause.
+        reason: String,
+    },
+
+    /// The footer, or columns, can only be read with a key.
+    #[error("The Parquet file is encrypted.")]
+    Encrypted,
+
+    /// Something that the format allows and this crate does not read.
+    #[error("The Parquet file uses something that is not read: {what}.")]
+    Unsupported {
+        /// What it is.
+        what: String,
+    },
+
+    /// A part of a binary file is larger than may be held in memory.
+    #[error("{what} has {bytes} bytes; at most {limit} are read at once.")]
+    TooMuch {
+        /// The part, with an article and a capital letter.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// The limit in force.
+        limit: u64,
+    },
+
     /// Arrow refused what was built: a fault of this crate.
     #[error("A record batch could not be built: {0}.")]
     Batch(String),
@@ -152,6 +188,23 @@ impl FormatError {
             Self::InvalidJson { .. } => {
                 "A table in JSON is an array of objects, or one object after another.".into()
             }
+            Self::NotParquet { .. } => {
+                "Its name may have the wrong extension, or the upload was cut off.".into()
+            }
+            Self::Corrupt { .. } => {
+                "Upload the file again, or write it anew from its source.".into()
+            }
+            Self::Encrypted => {
+                "Keys cannot be given: write the file anew without encryption.".into()
+            }
+            Self::Unsupported { .. } => {
+                "Write the file anew with another program or with its default settings.".into()
+            }
+            Self::TooMuch { what: "A page", .. } => {
+                "The option max_page_bytes allows more, or write the file anew with smaller pages."
+                    .into()
+            }
+            Self::TooMuch { .. } => "Write the file anew with smaller row groups.".into(),
             Self::Batch(_) => return None,
         };
         Some(hint)

@@ -13,6 +13,7 @@
 //! - [`csv`] reads delimited text: commas, semicolons, tabs, bars.
 //! - [`json`] reads objects: an array of them, one a line, or one in all.
 //! - [`text`] reads prose, cut into chunks.
+//! - [`parquet`] is read by ranges instead: it says which bytes it wants.
 //! - [`OptionDoc`] describes the options of a format, so that a user can be told of them.
 //!
 //! ```
@@ -47,6 +48,7 @@ mod encoding;
 mod error;
 pub mod json;
 mod options;
+pub mod parquet;
 pub mod text;
 
 pub use decoder::{BatchSize, Fault, StreamDecoder, Tally, Warning};
