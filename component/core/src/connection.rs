@@ -23,15 +23,22 @@ use crate::sender::{Counters, Deadline, Sender};
 use crate::split::{SplitSeal, Work};
 use crate::table_name::{self, TableName};
 use crate::tables::files::{self, FilesReader, FilesTable};
+use crate::tables::parquet::{ParquetReader, Tail};
 use crate::tables::stream::StreamReader;
 use crate::tables::{Kind, Reader, ReaderKind, Table};
+
+/// What opening a file downloaded.
+pub(crate) enum Kept {
+    Head(Head),
+    Tail(Tail),
+}
 
 /// One connection to one account.
 pub struct Connection {
     ports: Rc<Ports>,
     pub(crate) records: Rc<Records>,
-    /// What sniffing downloaded, for the first split of the same file.
-    pub(crate) kept: RefCell<Option<Head>>,
+    /// What opening a file downloaded, for the first split of the same file.
+    pub(crate) kept: RefCell<Option<Kept>>,
     /// A listing whose next page may be asked for.
     pub(crate) listing: RefCell<Option<Listing>>,
 }
@@ -202,14 +209,16 @@ impl Connection {
                 let drive = record.identity.drive_id.clone();
                 ReaderKind::Files(Box::new(FilesReader::new(graph, drive, scan, deadline)?))
             }
+            Work::Parquet(scan) => {
+                own_drive(&record, &scan.file)?;
+                let kept = self.take_tail(&scan.file);
+                let reader = ParquetReader::new(graph, counters, scan, kept, deadline);
+                ReaderKind::Parquet(Box::new(reader))
+            }
             Work::Stream { file, format, projection, limit } => {
-                // A split only ever reads the drive of its connection.
-                if file.drive != record.identity.drive_id {
-                    let message = "The split names a drive that is not this connection's.";
-                    return Err(Error::new(ErrorKind::PermissionDenied, message));
-                }
+                own_drive(&record, &file)?;
                 let (path, eager) = (file.path.clone(), limit.is_none());
-                let download = match self.take_kept(&file) {
+                let download = match self.take_head(&file) {
                     Some(head) => Download::after(graph, head, deadline, eager),
                     None => Download::new(graph, file, None, deadline, eager),
                 };
@@ -221,9 +230,24 @@ impl Connection {
         Ok(Reader::new(kind))
     }
 
-    fn take_kept(&self, file: &FileRef) -> Option<Head> {
-        let same = self.kept.borrow().as_ref().is_some_and(|head| head.file == *file);
-        if same { self.kept.take() } else { None }
+    fn take_head(&self, file: &FileRef) -> Option<Head> {
+        match self.kept.take() {
+            Some(Kept::Head(head)) if head.file == *file => Some(head),
+            other => {
+                self.kept.replace(other);
+                None
+            }
+        }
+    }
+
+    fn take_tail(&self, file: &FileRef) -> Option<Tail> {
+        match self.kept.take() {
+            Some(Kept::Tail(tail)) if tail.file == *file => Some(tail),
+            other => {
+                self.kept.replace(other);
+                None
+            }
+        }
     }
 
     pub(crate) fn seal(&self, work: Work) -> Result<Vec<u8>> {
@@ -248,6 +272,15 @@ impl Connection {
         let bearer: Rc<dyn BearerSource> = Rc::new(StoredCredential { records, sender: sender() });
         Rc::new(Graph { cloud: record.settings.cloud(), sender: sender(), bearer })
     }
+}
+
+/// A split only ever reads the drive of its connection.
+fn own_drive(record: &Record, file: &FileRef) -> Result<()> {
+    if file.drive == record.identity.drive_id {
+        return Ok(());
+    }
+    let message = "The split names a drive that is not this connection's.";
+    Err(Error::new(ErrorKind::PermissionDenied, message))
 }
 
 fn with_seal<T>(record: &Record, use_it: impl FnOnce(SplitSeal<'_>) -> Result<T>) -> Result<T> {

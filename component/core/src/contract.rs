@@ -179,6 +179,12 @@ pub struct ConnectionInfo {
     pub properties: Vec<(String, String)>,
 }
 
+/// A number that is so.
+#[must_use]
+pub fn exact(value: u64) -> Count {
+    Count { value, precision: Precision::Exact }
+}
+
 /// A number that may be somewhat off.
 #[must_use]
 pub fn estimate(value: u64) -> Count {

@@ -1,6 +1,6 @@
 //! What the connector tells of itself without a connection.
 
-use tabular_formats::{OptionDoc, ValueType as FormatValueType, csv, json, text};
+use tabular_formats::{OptionDoc, ValueType as FormatValueType, csv, json, parquet, text};
 
 use crate::cloud::{CLOUDS, Cloud};
 pub use crate::params::{PARAMETERS, ParameterDoc, ValueType};
@@ -51,8 +51,12 @@ pub struct ReadOptionDoc {
 /// All read options, of files and of system tables.
 #[must_use]
 pub fn read_options() -> Vec<ReadOptionDoc> {
-    let formats =
-        [("CSV", csv::option_docs()), ("JSON", json::option_docs()), ("Text", text::option_docs())];
+    let formats = [
+        ("CSV", csv::option_docs()),
+        ("JSON", json::option_docs()),
+        ("Parquet", parquet::option_docs()),
+        ("Text", text::option_docs()),
+    ];
     let formats = merged(
         formats
             .into_iter()

@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{CONTENT_RANGE, ETAG};
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,14 @@ pub(crate) struct Head {
     link: Option<PreauthenticatedUrl>,
 }
 
+/// A part of a file, and what its transfer told of the file.
+pub(crate) struct Part {
+    pub(crate) start: u64,
+    pub(crate) bytes: Bytes,
+    pub(crate) file: FileRef,
+    pub(crate) link: Option<PreauthenticatedUrl>,
+}
+
 /// The range being read.
 struct Range {
     response: Response,
@@ -80,6 +88,8 @@ pub(crate) struct Download {
     /// Whether reading on is likely, so that asking in advance pays.
     eager: bool,
     position: u64,
+    /// Where to stop; the end of the file if that comes first.
+    until: u64,
     next_length: u64,
     present: Option<Range>,
     prefetch: Prefetch,
@@ -103,12 +113,38 @@ impl Download {
             deadline,
             eager,
             position: 0,
+            until: UNKNOWN_SIZE,
             next_length: FIRST_RANGE,
             present: None,
             prefetch: Prefetch::None,
             head: None,
             breaks: 0,
         }
+    }
+
+    /// A part of the file, in one request as long as nothing breaks.
+    pub(crate) fn part(
+        graph: Rc<Graph>,
+        file: FileRef,
+        link: Option<PreauthenticatedUrl>,
+        range: &std::ops::Range<u64>,
+        deadline: Deadline,
+    ) -> Self {
+        let mut download = Self::new(graph, file, link, deadline, false);
+        (download.position, download.until) = (range.start, range.end);
+        download.next_length = range.end - range.start;
+        download
+    }
+
+    /// Reads to the end of the part, or of the file if that turns out to come first.
+    pub(crate) async fn read_part(mut self) -> Result<Part> {
+        let start = self.position;
+        let length = usize::try_from(self.until - start).unwrap_or(0);
+        let mut bytes = BytesMut::with_capacity(length);
+        while let Some(chunk) = self.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Part { start, bytes: bytes.freeze(), file: self.file, link: self.link })
     }
 
     /// From a kept beginning.
@@ -142,7 +178,7 @@ impl Download {
             if self.deadline.0.is_some() {
                 self.deadline.check(self.graph.sender.ports().clock.now())?;
             }
-            if self.position >= self.file.size {
+            if self.position >= self.file.size.min(self.until) {
                 return Ok(None);
             }
             let mut range = match self.present.take() {
@@ -210,7 +246,7 @@ impl Download {
     /// Opens the range at the position, with a new link if the old one has
     /// expired.
     async fn open(&mut self) -> Result<Range> {
-        let end = (self.position + self.next_length).min(self.file.size);
+        let end = (self.position + self.next_length).min(self.file.size).min(self.until);
         let mut answer = match std::mem::replace(&mut self.prefetch, Prefetch::None) {
             Prefetch::None => None,
             Prefetch::Asked(request) => Some(request.await),
@@ -239,8 +275,7 @@ impl Download {
     }
 
     async fn acquire(&self) -> Result<PreauthenticatedUrl> {
-        let url = GraphUrl::content(self.graph.cloud, &self.file.drive, &self.file.item)?;
-        self.graph.content_link(&url, self.deadline).await
+        link_to(&self.graph, &self.file, self.deadline).await
     }
 
     /// Checks an answer against what was asked and what was seen before.
@@ -261,7 +296,8 @@ impl Download {
                 let length = response.headers.get(http::header::CONTENT_LENGTH);
                 let total = length.and_then(|l| l.to_str().ok()).and_then(|l| l.parse().ok());
                 self.check_unchanged(&response, total).await?;
-                Ok(Range { response, skip: self.position, end: self.file.size })
+                let end = self.file.size.min(self.until);
+                Ok(Range { response, skip: self.position, end })
             }
             StatusCode::RANGE_NOT_SATISFIABLE => Err(self.changed()),
             StatusCode::FORBIDDEN => Err(Error::new(
@@ -332,6 +368,16 @@ impl Download {
         )
         .hint("Run the statement again.")
     }
+}
+
+/// A new link to a file's bytes.
+pub(crate) async fn link_to(
+    graph: &Graph,
+    file: &FileRef,
+    deadline: Deadline,
+) -> Result<PreauthenticatedUrl> {
+    let url = GraphUrl::content(graph.cloud, &file.drive, &file.item)?;
+    graph.content_link(&url, deadline).await
 }
 
 /// `bytes first-last/total`.

@@ -7,6 +7,8 @@ use crate::table_name::extension;
 pub(crate) enum FileType {
     /// Front to back.
     Stream(StreamType),
+    /// By ranges.
+    Parquet,
 }
 
 /// A format that is read front to back.
@@ -26,6 +28,7 @@ impl FileType {
             "tsv" | "tab" => Self::Stream(StreamType::Tsv),
             "json" | "jsonl" | "ndjson" => Self::Stream(StreamType::Json),
             "txt" | "md" | "log" => Self::Stream(StreamType::Text),
+            "parquet" | "parq" | "pq" => Self::Parquet,
             _ => return None,
         })
     }

@@ -4,8 +4,9 @@
 use std::rc::Rc;
 
 use tabular_formats::FormatError;
+use tabular_formats::parquet::ParquetOptions;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Kept};
 use crate::download::{Download, FIRST_RANGE, FileRef, Head, UNKNOWN_SIZE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_type::{FileType, StreamType};
@@ -13,6 +14,7 @@ use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage, PreauthenticatedUrl};
 use crate::sender::Deadline;
 use crate::table_name::extension;
 use crate::tables::Kind;
+use crate::tables::parquet::{ParquetTable, open_tail};
 use crate::tables::stream::{StreamFormat, StreamOptions, StreamTable, format_error};
 
 /// How much of a file is looked at when the first range ends in the middle of
@@ -37,6 +39,9 @@ pub(crate) async fn open(
     match kind {
         FileType::Stream(kind) => {
             stream(connection, &graph, found, kind, options).await.map(Box::new).map(Kind::Stream)
+        }
+        FileType::Parquet => {
+            parquet(connection, &graph, found, options).await.map(Box::new).map(Kind::Parquet)
         }
     }
 }
@@ -153,8 +158,23 @@ async fn stream(
     let link = found.item.download_link(graph.cloud);
     let (format, head) = sniff(graph, found.file, link, &options).await?;
     let file = head.file.clone();
-    connection.kept.replace(Some(head));
+    connection.kept.replace(Some(Kept::Head(head)));
     Ok(StreamTable { connection: Rc::clone(connection), file, format })
+}
+
+async fn parquet(
+    connection: &Rc<Connection>,
+    graph: &Rc<Graph>,
+    found: Found,
+    options: &[(String, String)],
+) -> Result<ParquetTable> {
+    let options =
+        ParquetOptions::from_pairs(options).map_err(|error| format_error(&found.path, &error))?;
+    let link = found.item.download_link(graph.cloud);
+    let tail = open_tail(graph, found.file, link, &options).await?;
+    let table = ParquetTable::new(Rc::clone(connection), &tail, options);
+    connection.kept.replace(Some(Kept::Tail(tail)));
+    Ok(table)
 }
 
 /// Looks at the first range, or at more where the first records are longer.
@@ -188,8 +208,9 @@ fn unsupported_format(path: &str) -> Error {
     } else {
         format!("Files of type .{extension} cannot be read as a table by this version.")
     };
-    Error::new(ErrorKind::UnsupportedFormat, message)
-        .hint("CSV, TSV, JSON and text files can be read; the table `files` lists every file.")
+    Error::new(ErrorKind::UnsupportedFormat, message).hint(
+        "CSV, TSV, JSON, Parquet and text files can be read; the table `files` lists every file.",
+    )
 }
 
 /// An account without a drive, as opposed to a drive without the file.

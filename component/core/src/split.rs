@@ -4,6 +4,8 @@
 //! connection's bucket) over connection, generation and content. It names an
 //! item and its cTag, never a token or a link.
 
+use std::ops::Range;
+
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -12,12 +14,12 @@ use crate::download::FileRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tables::files::FilesScan;
 use crate::tables::stream::StreamFormat;
+use tabular_formats::parquet::ParquetOptions;
 
 const TAG_LENGTH: usize = 32;
 
 /// One part of a scan.
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "there is one for each split, not for each row")]
 pub(crate) enum Work {
     /// A file that is read front to back, whole.
     Stream {
@@ -26,8 +28,22 @@ pub(crate) enum Work {
         projection: Option<Vec<usize>>,
         limit: Option<u64>,
     },
+    /// Row groups of a Parquet file.
+    Parquet(ParquetScan),
     /// The system table `files`.
     Files(FilesScan),
+}
+
+/// Row groups of a Parquet file, and what of them is wanted.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ParquetScan {
+    pub(crate) file: FileRef,
+    /// Where the footer is, so that another instance can read just that.
+    pub(crate) footer: Range<u64>,
+    pub(crate) groups: Vec<usize>,
+    pub(crate) projection: Option<Vec<usize>>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) options: ParquetOptions,
 }
 
 #[derive(Serialize, Deserialize)]

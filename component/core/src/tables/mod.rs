@@ -1,6 +1,7 @@
 //! Tables: what is known of one before a scan, and the readers of its splits.
 
 pub(crate) mod files;
+pub(crate) mod parquet;
 pub(crate) mod stream;
 
 use arrow_schema::SchemaRef;
@@ -16,6 +17,7 @@ pub struct Table {
 
 pub(crate) enum Kind {
     Stream(Box<stream::StreamTable>),
+    Parquet(Box<parquet::ParquetTable>),
     Files(files::FilesTable),
 }
 
@@ -25,6 +27,7 @@ impl Table {
     pub fn name(&self) -> &str {
         match &self.kind {
             Kind::Stream(table) => table.name(),
+            Kind::Parquet(table) => table.name(),
             Kind::Files(_) => files::NAME,
         }
     }
@@ -39,6 +42,7 @@ impl Table {
     pub fn arrow_schema(&self) -> SchemaRef {
         match &self.kind {
             Kind::Stream(table) => table.schema(),
+            Kind::Parquet(table) => table.schema(),
             Kind::Files(table) => table.schema(),
         }
     }
@@ -48,6 +52,7 @@ impl Table {
     pub fn statistics(&self) -> Statistics {
         match &self.kind {
             Kind::Stream(table) => table.statistics(),
+            Kind::Parquet(table) => table.statistics(),
             Kind::Files(_) => Statistics::default(),
         }
     }
@@ -56,7 +61,7 @@ impl Table {
     #[must_use]
     pub fn filter_support(&self) -> Vec<ColumnFilterSupport> {
         match &self.kind {
-            Kind::Stream(_) => Vec::new(),
+            Kind::Stream(_) | Kind::Parquet(_) => Vec::new(),
             Kind::Files(table) => table.filter_support(),
         }
     }
@@ -73,6 +78,7 @@ impl Table {
         }
         match &self.kind {
             Kind::Stream(table) => table.plan(scan),
+            Kind::Parquet(table) => table.plan(scan),
             Kind::Files(table) => table.plan(scan),
         }
     }
@@ -86,6 +92,7 @@ pub struct Reader {
 
 pub(crate) enum ReaderKind {
     Stream(Box<stream::StreamReader>),
+    Parquet(Box<parquet::ParquetReader>),
     Files(Box<files::FilesReader>),
 }
 
@@ -102,6 +109,7 @@ impl Reader {
         }
         let next = match &mut self.kind {
             ReaderKind::Stream(reader) => reader.next().await,
+            ReaderKind::Parquet(reader) => reader.next().await,
             ReaderKind::Files(reader) => reader.next().await,
         };
         self.failed = next.is_err();
@@ -113,6 +121,7 @@ impl Reader {
     pub fn metrics(&self) -> ScanMetrics {
         match &self.kind {
             ReaderKind::Stream(reader) => reader.metrics(),
+            ReaderKind::Parquet(reader) => reader.metrics(),
             ReaderKind::Files(reader) => reader.metrics(),
         }
     }

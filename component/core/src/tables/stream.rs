@@ -246,10 +246,15 @@ pub(crate) fn format_error(path: &str, error: &FormatError) -> Error {
         FormatError::InvalidOption { .. }
         | FormatError::InvalidOptionValue { .. }
         | FormatError::NoSuchColumn { .. } => ErrorKind::InvalidParams,
-        FormatError::TooLarge { .. } | FormatError::TooManyColumns { .. } => ErrorKind::TooLarge,
+        FormatError::TooLarge { .. }
+        | FormatError::TooManyColumns { .. }
+        | FormatError::TooMuch { .. } => ErrorKind::TooLarge,
         FormatError::UnsupportedEncoding { .. }
         | FormatError::NotText { .. }
-        | FormatError::NotTable { .. } => ErrorKind::UnsupportedFormat,
+        | FormatError::NotTable { .. }
+        | FormatError::NotParquet { .. }
+        | FormatError::Encrypted
+        | FormatError::Unsupported { .. } => ErrorKind::UnsupportedFormat,
         FormatError::Batch(_) => ErrorKind::Internal,
         _ => ErrorKind::MalformedData,
     };

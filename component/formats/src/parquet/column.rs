@@ -102,6 +102,11 @@ impl ColumnReader {
         &mut self.chunk
     }
 
+    /// Whether all bytes of the chunk were asked for.
+    pub(super) fn is_asked(&self) -> bool {
+        self.chunk.is_asked()
+    }
+
     fn ended(&self) -> bool {
         self.values_left == 0 && self.page.as_ref().is_none_or(|page| page.values == 0)
     }

@@ -76,6 +76,8 @@ impl RowGroupReader {
         limit: Option<u64>,
         batch: BatchSize,
     ) -> Result<Self, FormatError> {
+        let rows = file.row_groups().get(group).map_or(0, |group| group.rows);
+        let limit = limit.filter(|limit| *limit < rows);
         let projection = file.projected(projection)?;
         let read = distinct(&projection);
         let chunks = file.chunks(&read, group)?;
@@ -87,7 +89,6 @@ impl RowGroupReader {
                 Appetite::Window(share.clamp(*WINDOWS.start(), *WINDOWS.end()))
             }
         };
-        let rows = file.row_groups()[group].rows;
         let bytes = chunks.iter().map(|(_, chunk)| chunk.uncompressed).sum();
         let readers = chunks.into_iter().map(|(leaf, chunk)| {
             let bytes = Chunk::new(chunk.range.clone(), appetite);
@@ -104,8 +105,8 @@ impl RowGroupReader {
             budget: (4 * batch.bytes / readers.len().max(1))
                 .clamp(4 << 10, batch.bytes.max(4 << 10)),
             readers,
-            rows_left: limit.map_or(rows, |limit| limit.min(rows)),
-            limited: limit.is_some_and(|limit| limit < rows),
+            rows_left: limit.unwrap_or(rows),
+            limited: limit.is_some(),
             rows: rows_at_once(bytes, rows, batch),
             batch,
             ready: VecDeque::new(),
@@ -132,6 +133,12 @@ impl RowGroupReader {
         }
         let wants = self.readers.iter_mut().filter_map(|reader| reader.chunk().want());
         coalesced(wants.collect())
+    }
+
+    /// Whether all that will be wanted was named.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.rows_left == 0 || self.readers.iter().all(ColumnReader::is_asked)
     }
 
     /// Takes the bytes of a range, or some of them.

@@ -1,0 +1,164 @@
+//! A Parquet file as a table: its footer is read when the table is opened, and
+//! of the rest only the column chunks that a scan needs, several in flight.
+
+mod fetch;
+mod reader;
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
+use tabular_formats::FormatError;
+use tabular_formats::parquet::{Opened, ParquetFile, ParquetOptions};
+
+pub(crate) use self::reader::ParquetReader;
+use crate::connection::Connection;
+use crate::contract::{Scan, ScanPlan, Split, Statistics, estimate, exact};
+use crate::download::{Download, FileRef, Part, UNKNOWN_SIZE, link_to};
+use crate::error::Result;
+use crate::graph::{Graph, PreauthenticatedUrl};
+use crate::ipc::schema_message;
+use crate::sender::Deadline;
+use crate::split::{ParquetScan, Work};
+use crate::tables::positions;
+use crate::tables::stream::{format_error, projected};
+
+/// The first look at a file's end: most footers are shorter.
+const TAIL: u64 = 64 << 10;
+
+/// What opening downloaded, for the first split of the same file.
+pub(crate) struct Tail {
+    pub(crate) file: FileRef,
+    parquet: Rc<ParquetFile>,
+    start: u64,
+    bytes: Bytes,
+    link: Option<PreauthenticatedUrl>,
+}
+
+/// Reads the footer: one request, two where it is long or the size was not known.
+pub(crate) async fn open_tail(
+    graph: &Rc<Graph>,
+    file: FileRef,
+    link: Option<PreauthenticatedUrl>,
+    options: &ParquetOptions,
+) -> Result<Tail> {
+    let wrong = |error: &FormatError| format_error(&file.path, error);
+    let link = match link {
+        Some(link) => link,
+        None => link_to(graph, &file, Deadline::default()).await?,
+    };
+    let read = async |file: FileRef, range: Range<u64>| {
+        let link = Some(link.clone());
+        Download::part(Rc::clone(graph), file, link, &range, Deadline::default()).read_part().await
+    };
+    let told = if file.size == UNKNOWN_SIZE { 1 } else { file.size };
+    let mut tail = read(file.clone(), told.saturating_sub(TAIL)..told).await?;
+    if tail.file.size != told {
+        // The metadata told another size than the transfer.
+        let size = tail.file.size;
+        tail = read(tail.file, size.saturating_sub(TAIL)..size).await?;
+    }
+    loop {
+        let size = tail.file.size;
+        match ParquetFile::open(size, &tail.bytes, options).map_err(|error| wrong(&error))? {
+            Opened::File(parquet) => {
+                let Part { start, bytes, file, link } = tail;
+                return Ok(Tail { file, parquet: Rc::new(parquet), start, bytes, link });
+            }
+            Opened::NeedsFrom(start) => tail = read(tail.file, start..size).await?,
+        }
+    }
+}
+
+/// A file whose footer is known.
+pub(crate) struct ParquetTable {
+    connection: Rc<Connection>,
+    file: FileRef,
+    parquet: Rc<ParquetFile>,
+    options: ParquetOptions,
+}
+
+impl ParquetTable {
+    pub(crate) fn new(connection: Rc<Connection>, tail: &Tail, options: ParquetOptions) -> Self {
+        let (file, parquet) = (tail.file.clone(), Rc::clone(&tail.parquet));
+        Self { connection, file, parquet, options }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.file.path
+    }
+
+    pub(crate) fn schema(&self) -> SchemaRef {
+        self.parquet.schema()
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        Statistics { rows: Some(exact(self.parquet.rows())), bytes: Some(exact(self.file.size)) }
+    }
+
+    /// One split for each run of row groups; a limit needs only the first ones.
+    pub(crate) fn plan(&self, scan: &Scan) -> Result<ScanPlan> {
+        let projection = positions(scan.projection.as_deref());
+        let schema = projected(&self.schema(), projection.as_deref())?;
+        let limit = scan.limit.filter(|_| scan.filters.is_empty());
+        let groups = self.needed(limit);
+        let wished = usize::try_from(scan.wished_splits).unwrap_or(usize::MAX);
+        let wished = if limit.is_some() { 1 } else { wished.clamp(1, groups.len().max(1)) };
+        let mut splits = Vec::with_capacity(wished);
+        let mut bytes = 0;
+        for number in 0..wished {
+            let run = groups.len() * number / wished..groups.len() * (number + 1) / wished;
+            let run = groups[run].to_vec();
+            bytes += self.bytes(&run, projection.as_deref())?;
+            splits.push(self.split(run, projection.clone(), limit)?);
+        }
+        let most = if limit.is_some() { "at most " } else { "" };
+        let notes = vec![format!(
+            "{} of {} row groups, {most}{bytes} of {} bytes",
+            groups.len(),
+            self.parquet.row_groups().len(),
+            self.file.size
+        )];
+        Ok(ScanPlan { schema: schema_message(&schema)?, splits, notes })
+    }
+
+    /// The row groups that hold the first so many rows, or all.
+    fn needed(&self, limit: Option<u64>) -> Vec<usize> {
+        let mut rows = 0;
+        let mut needed = Vec::new();
+        for (number, group) in self.parquet.row_groups().iter().enumerate() {
+            if limit.is_some_and(|limit| rows >= limit) {
+                break;
+            }
+            rows += group.rows;
+            needed.push(number);
+        }
+        needed
+    }
+
+    fn bytes(&self, groups: &[usize], projection: Option<&[usize]>) -> Result<u64> {
+        let bytes = groups.iter().map(|group| self.parquet.bytes(projection, *group));
+        let bytes = bytes.sum::<Result<u64, FormatError>>();
+        bytes.map_err(|error| format_error(&self.file.path, &error))
+    }
+
+    fn split(
+        &self,
+        groups: Vec<usize>,
+        projection: Option<Vec<usize>>,
+        limit: Option<u64>,
+    ) -> Result<Split> {
+        let rows = groups.iter().map(|group| self.parquet.row_groups()[*group].rows).sum();
+        let bytes = self.bytes(&groups, projection.as_deref())?;
+        let footer = self.parquet.footer();
+        let (file, options) = (self.file.clone(), self.options.clone());
+        let scan = ParquetScan { file, footer, groups, projection, limit, options };
+        Ok(Split {
+            token: self.connection.seal(Work::Parquet(scan))?,
+            rows: Some(exact(limit.map_or(rows, |limit| limit.min(rows)))),
+            // With a limit, no more pages are read than its rows need.
+            bytes: Some(if limit.is_some() { estimate(bytes) } else { exact(bytes) }),
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! Parquet through the shipped component: every codec and writer, and no more bytes than a query
+//! needs.
+
+#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use datasource_e2e::{Profile, Stage};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+use serde_json::{Value, json};
+
+/// Files of pyarrow, Polars and DuckDB, by name; see the README beside them.
+fn written_by_others() -> Vec<(String, Vec<u8>)> {
+    let formats = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../component/formats");
+    let folder = std::fs::read_dir(formats.join("tests/data/parquet")).unwrap();
+    let mut files = Vec::new();
+    for entry in folder {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "parquet") {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            files.push((name, std::fs::read(path).unwrap()));
+        }
+    }
+    files.sort();
+    files
+}
+
+fn stage(profile: Profile, files: &[(String, Vec<u8>)]) -> Stage {
+    let files: Vec<_> = files.iter().map(|(n, bytes)| (n.as_str(), bytes.as_slice())).collect();
+    let stage = Stage::with_files(profile, &files);
+    let _ = stage.create("drive").succeeds();
+    stage.forget_journal();
+    stage
+}
+
+#[test]
+fn every_codec_of_every_writer_gives_the_same_rows() {
+    let files = written_by_others();
+    let has_rows = |name: &str| {
+        let odd = ["nested", "rare", "wide", "deltas", "int96", "empty"];
+        !odd.iter().any(|odd| name.contains(odd))
+    };
+    let names: Vec<_> = files.iter().map(|(name, _)| name).filter(|name| has_rows(name)).collect();
+    assert!(names.len() >= 20, "{names:?}");
+    for profile in [Profile::Business, Profile::Personal] {
+        let stage = stage(profile, &files);
+        let rows = |name: &str| {
+            stage.sql(&format!("SELECT id, name, kind FROM drive.`{name}` ORDER BY id")).rows()
+        };
+        let expected: Vec<Value> = (0..40)
+            .map(|i| match i % 7 {
+                3 => json!({"id": i, "name": null, "kind": null}),
+                _ => json!({"id": i, "name": format!("name {i}"), "kind": &"abc"[i % 3..][..1]}),
+            })
+            .collect();
+        for name in &names {
+            assert_eq!(rows(name), expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn types_are_what_people_mean() {
+    let stage = stage(Profile::Business, &written_by_others());
+    let row = stage.sql("SELECT * FROM drive.`pyarrow_zstd.parquet` WHERE id = 5").rows();
+    assert_eq!(
+        row,
+        [json!({
+            "id": 5, "small": -15, "price": 1.25, "ok": false, "name": "name 5", "kind": "c",
+            "raw": "05ff", "day": "2024-01-06", "at": "2024-01-01T12:00:05",
+            "zoned": "2024-01-01T12:00:05Z", "amount": 5.05
+        })]
+    );
+    let nested = "SELECT tags, place FROM drive.`pyarrow_nested.parquet` LIMIT 3";
+    assert_eq!(stage.sql(nested).rows()[2]["tags"], json!(["t0", "t1"]));
+    let count = stage.sql("SELECT count(*) AS n FROM drive.`pyarrow_empty.parquet`").rows();
+    assert_eq!(count, [json!({"n": 0})]);
+}
+
+/// Sixteen columns of numbers that no codec makes smaller, in four row groups.
+fn wide(rows: i64) -> Vec<u8> {
+    let column = |c: i64| {
+        let values = (0..rows).map(|i| (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64 + c));
+        (format!("c{c:02}"), Arc::new(values.collect::<Int64Array>()) as ArrayRef)
+    };
+    let batch = RecordBatch::try_from_iter((0..16).map(column)).unwrap();
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_max_row_group_row_count(Some(usize::try_from(rows / 4).unwrap()))
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// Requests to Graph, and bytes of all answers, that a query costs.
+fn cost(stage: &Stage, sql: &str) -> (usize, u64, Vec<Value>) {
+    stage.forget_journal();
+    let rows = stage.sql(sql).rows();
+    let journal = stage.journal();
+    let graph = journal.iter().filter(|request| request.is_graph()).count();
+    (graph, journal.iter().map(|request| request.response_bytes).sum(), rows)
+}
+
+#[test]
+fn a_query_downloads_the_chunks_of_its_columns_and_little_else() {
+    let rows = 800_000;
+    let bytes = wide(rows);
+    let size = bytes.len() as u64;
+    let stage = stage(Profile::Business, &[("wide.parquet".to_owned(), bytes)]);
+
+    let two = "SELECT min(c03) AS low, max(c11) AS high FROM drive.`wide.parquet`";
+    let (graph, fetched, answer) = cost(&stage, two);
+    let low = (1..=rows).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64 + 3)).min();
+    let high = (1..=rows).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64 + 11)).max();
+    assert_eq!(answer, [json!({"low": low, "high": high})]);
+    assert!(fetched <= size / 8 * 105 / 100, "{fetched} bytes of {size} for two of 16 columns");
+    assert!(graph <= 5, "{graph} Graph requests for at most 4 splits");
+
+    let (graph, fetched, answer) = cost(&stage, "SELECT * FROM drive.`wide.parquet` LIMIT 10");
+    assert_eq!(answer.len(), 10);
+    assert!(fetched <= 4 << 20, "{fetched} bytes of {size}: a page of each column");
+    assert!(graph <= 2, "{graph} Graph requests for LIMIT 10");
+
+    let (graph, fetched, answer) = cost(&stage, "SELECT count(*) AS n FROM drive.`wide.parquet`");
+    assert_eq!(answer, [json!({"n": rows})]);
+    assert!(graph == 1 && fetched < 100_000, "{graph} requests and {fetched} bytes to count");
+}
+
+#[test]
+fn explain_tells_the_row_groups_and_bytes() {
+    let stage = stage(Profile::Business, &[("wide.parquet".to_owned(), wide(4_000))]);
+    let plan = stage.sql("EXPLAIN SELECT c01 FROM drive.`wide.parquet`").succeeds();
+    assert!(plan.out.contains("4 of 4 row groups"), "{}", plan.out);
+}
