@@ -233,7 +233,8 @@ fn readable(path: &str, item: &DriveItem) -> Result<()> {
         return refuse(format!("`{path}` is a package such as a notebook, not a file."));
     }
     if item.is_folder() {
-        return refuse(format!("`{path}` is a folder, not a file."));
+        let files = "SELECT path FROM ….files lists the files in it.";
+        return refuse(format!("`{path}` is a folder, not a file.")).map_err(|e| e.hint(files));
     }
     if !item.is_file() {
         return refuse(format!("`{path}` is not a file of this drive."));

@@ -14,12 +14,16 @@ use crate::errors::CliError;
 use crate::options::{HostOptions, Sha256};
 use crate::paths::{beside_program, default_state};
 use crate::remote_clock::RemoteClock;
+use crate::workers::{WorkerSession, Workers};
 
 /// The connector that is used when none is named.
 const DEFAULT_COMPONENT: &str = "onedrive-datasource.wasm";
 
 /// Sets up a host and opens a session for its one tenant.
-pub(crate) async fn open(options: &HostOptions) -> Result<Session, CliError> {
+pub(crate) async fn open(
+    options: &HostOptions,
+    workers: Workers,
+) -> Result<WorkerSession, CliError> {
     let mut setup = RuntimeOptions::new(state(options)?);
     let mut map = EndpointMap::new();
     if let Some(path) = &options.emulator {
@@ -41,7 +45,7 @@ pub(crate) async fn open(options: &HostOptions) -> Result<Session, CliError> {
     let runtime = Runtime::new(setup.endpoint_map(map))?;
     let approval = approval(&options.approve, options.pin);
     load(&runtime, &component(options.component.as_deref())?, approval).await?;
-    Ok(Session::new(runtime, TenantId::default())?)
+    Ok(WorkerSession::new(Session::new(runtime, TenantId::default())?, workers))
 }
 
 /// Where the host keeps what outlives it.

@@ -30,13 +30,16 @@ mod script_input;
 mod speak;
 mod sql_command;
 mod style;
+mod workers;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Builder;
 
 use crate::errors::CliError;
 use crate::options::{Command, Options};
+use crate::workers::Workers;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -50,18 +53,22 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), CliError> {
-    let executor = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::failed(format!("The program cannot start: {error}.")))?;
-    let outcome = executor.block_on(async {
+    let start = |mut builder: Builder| {
+        let runtime = builder.enable_all().build();
+        runtime.map_err(|error| CliError::failed(format!("The program cannot start: {error}.")))
+    };
+    let main = start(Builder::new_current_thread())?;
+    let pool = start(Builder::new_multi_thread())?;
+    let workers = Workers::new(pool.handle().clone());
+    let outcome = main.block_on(async {
         match command {
-            Command::Sql(options) => sql_command::run(options).await,
+            Command::Sql(options) => sql_command::run(options, workers).await,
             Command::Inspect(options) => inspect::run(options).await,
-            Command::Demo(options) => demo::run(options).await,
+            Command::Demo(options) => demo::run(options, workers).await,
         }
     });
-    // A thread that still reads a terminal must not hold the program back.
-    executor.shutdown_background();
+    // Neither a query that does not yield nor a read of the terminal holds the program back.
+    pool.shutdown_background();
+    main.shutdown_background();
     outcome
 }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
 
 use datasource_sql::{
-    End, ScriptStatement, Session, SqlError, Unclosed, clause_after_semicolon, statements,
+    End, ScriptStatement, SqlError, Unclosed, clause_after_semicolon, statements,
 };
 
 use crate::errors::CliError;
@@ -13,12 +13,13 @@ use crate::options::SqlOptions;
 use crate::output::Output;
 use crate::prompt;
 use crate::script_input::ScriptInput;
+use crate::workers::{WorkerSession, Workers};
 
 /// Runs what the arguments say.
-pub(crate) async fn run(options: SqlOptions) -> Result<(), CliError> {
+pub(crate) async fn run(options: SqlOptions, workers: Workers) -> Result<(), CliError> {
     let output = Output::to_stdout(options.format)?;
     let script = options.file.as_deref().map(read_script).transpose()?;
-    let session = host::open(&options.host).await?;
+    let session = host::open(&options.host, workers).await?;
     for text in options.command.iter().chain(&script) {
         run_script(&session, &output, text).await?;
     }
@@ -33,7 +34,7 @@ pub(crate) async fn run(options: SqlOptions) -> Result<(), CliError> {
 }
 
 /// Runs the statements of a script up to the first that fails.
-async fn run_script(session: &Session, output: &Output, text: &str) -> Result<(), CliError> {
+async fn run_script(session: &WorkerSession, output: &Output, text: &str) -> Result<(), CliError> {
     let mut script = statements(text).peekable();
     while let Some(statement) = script.next() {
         if let End::Unclosed(unclosed) = statement.end {
@@ -46,7 +47,7 @@ async fn run_script(session: &Session, output: &Output, text: &str) -> Result<()
 }
 
 /// Runs statements from standard input as they are completed, up to the first that fails.
-async fn run_pipe(session: &Session, output: &Output) -> Result<(), CliError> {
+async fn run_pipe(session: &WorkerSession, output: &Output) -> Result<(), CliError> {
     let mut input = ScriptInput::default();
     let mut line = String::new();
     loop {

@@ -35,6 +35,7 @@
 
 mod answer;
 mod catalog;
+mod cooperation;
 mod definition;
 mod error;
 mod explanation;

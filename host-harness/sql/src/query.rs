@@ -20,6 +20,7 @@ use futures_util::future::try_join_all;
 
 use crate::answer::{Answer, RowStream};
 use crate::catalog::{CATALOG, OpenedTables, folded};
+use crate::cooperation::CooperativeJoins;
 use crate::error::SqlError;
 use crate::explanation;
 use crate::naming;
@@ -52,6 +53,7 @@ pub(crate) fn engine(memory: usize) -> Result<SessionState, SqlError> {
     Ok(SessionStateBuilder::new_with_default_features()
         .with_config(config)
         .with_runtime_env(environment.build_arc()?)
+        .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
         .build())
 }
 

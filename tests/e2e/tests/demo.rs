@@ -24,6 +24,9 @@ fn the_demo_shows_every_step_and_leaves_no_process_behind() {
         for part in [
             "CREATE DATABASE one_drive_datasource",
             "my-folder/my-file.csv",
+            "labour/unemployment.tsv",
+            "finance/stocks.parquet",
+            "cars/cars.json",
             code,
             "ALTER DATABASE",
             "DROP DATABASE",

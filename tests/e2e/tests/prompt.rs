@@ -2,6 +2,7 @@
 //! commands, tables that fit, and Ctrl-C.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use datasource_e2e::{Profile, Stage, dist};
 use rexpect::session::{PtySession, spawn_command};
@@ -151,4 +152,59 @@ fn ctrl_c_ends_a_query_and_clears_a_line() {
     prompt.send_line("SELECT 40 + 2 AS x;").unwrap();
     prompt.exp_string("42").unwrap();
     leave(prompt);
+}
+
+#[test]
+fn ctrl_c_ends_a_join_of_years_and_gives_its_threads_back() {
+    let stage = Stage::new(Profile::Business);
+    let _ = stage.create("drive").succeeds();
+    let mut prompt = prompt(&stage, 120);
+    // More often than the machine has threads for queries: none of them may be lost.
+    let times = std::thread::available_parallelism().unwrap().get() + 1;
+    for _ in 0..times {
+        // 3376 rows to the fifth power, which takes years.
+        let file = "drive.`geo/airports.csv`";
+        let join = format!("{file} a, {file} b, {file} c, {file} d, {file} e");
+        prompt.send_line(&format!("SELECT count(*) FROM {join};")).unwrap();
+        // The line of progress goes on once all rows are read and only the join works.
+        prompt.exp_string("3.").unwrap();
+        prompt.exp_string(" s: ").unwrap();
+        let pressed = Instant::now();
+        prompt.send_control('c').unwrap();
+        prompt.exp_string("The query was cancelled.").unwrap();
+        assert!(pressed.elapsed() < Duration::from_secs(1), "{:?}", pressed.elapsed());
+        prompt.exp_string("sql> ").unwrap();
+        prompt.send_line("SELECT 40 + 2 AS x;").unwrap();
+        prompt.exp_string("42").unwrap();
+        prompt.exp_string("sql> ").unwrap();
+        assert!(pressed.elapsed() < Duration::from_secs(5), "{:?}", pressed.elapsed());
+    }
+    // The last query ends where it next yields, with all that it held.
+    let give_up = Instant::now() + Duration::from_secs(10);
+    loop {
+        let before = processor_time(&stage);
+        std::thread::sleep(Duration::from_millis(500));
+        if processor_time(&stage) - before < Duration::from_millis(100) {
+            break;
+        }
+        assert!(Instant::now() < give_up, "a cancelled query goes on");
+    }
+    leave(prompt);
+}
+
+/// The processor time that the host of a stage has used, from `/proc`.
+#[expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
+fn processor_time(stage: &Stage) -> Duration {
+    let state = stage.state().to_string_lossy().into_owned();
+    let runs_host = |process: &std::path::PathBuf| {
+        let command = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).split('\0').any(|argument| argument == state)
+    };
+    let mut processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let host = processes.find(runs_host).expect("the host runs");
+    let stat = std::fs::read_to_string(host.join("stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    // Fields 14 and 15, in hundredths of a second; the first one here is the third.
+    let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
 }

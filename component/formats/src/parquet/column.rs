@@ -272,7 +272,9 @@ impl ColumnReader {
                     length = (length * 4).max(HEADER).min(left);
                 }
                 Err(Broken::Short) => return Err(corrupt("a page's header breaks off")),
-                Err(Broken::Wrong(what)) => return Err(corrupt(what)),
+                Err(Broken::Wrong(what)) => {
+                    return Err(corrupt(format!("in a page's header, {what}")));
+                }
             }
         };
         if header.compressed > left - read {

@@ -65,7 +65,7 @@ impl ParquetFile {
         };
         let metadata = Metadata::read(bytes).map_err(|broken| match broken {
             Broken::Short => corrupt("its footer breaks off or holds a count that is too large"),
-            Broken::Wrong(what) => corrupt(format!("in its footer {what}")),
+            Broken::Wrong(what) => corrupt(format!("in its footer, {what}")),
         })?;
         if metadata.encrypted || metadata.groups.iter().any(metadata::Group::is_encrypted) {
             return Err(FormatError::Encrypted);

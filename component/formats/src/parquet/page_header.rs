@@ -90,8 +90,8 @@ impl PageHeader {
     }
 }
 
-const MISSING: Broken = Broken::Wrong("a page's header is incomplete");
-const NEGATIVE: Broken = Broken::Wrong("a page's header has a negative count");
+const MISSING: Broken = Broken::Wrong("a field is missing");
+const NEGATIVE: Broken = Broken::Wrong("a count is negative");
 
 impl Numbers {
     fn read(input: &mut Compact<'_>) -> Result<Self, Broken> {
@@ -122,7 +122,7 @@ impl Numbers {
             6 => Encoding::DeltaLength,
             7 => Encoding::DeltaBytes,
             9 => Encoding::ByteStreamSplit,
-            _ => return Err(Broken::Wrong("a page has an unknown encoding")),
+            _ => return Err(Broken::Wrong("there is an unknown encoding")),
         })
     }
 

@@ -9,8 +9,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use datasource_runtime::{ErrorKind, RuntimeError};
-use datasource_sql::{Answer, Session, SqlError};
-use futures_util::StreamExt;
+use datasource_sql::{Answer, SqlError};
 use serde_json::{Map, Value, json};
 
 use crate::emulator::{Control, ReadyFile, Tokens};
@@ -21,6 +20,7 @@ use crate::output::Output;
 use crate::paths::default_state;
 use crate::prompt;
 use crate::speak::say;
+use crate::workers::{WorkerSession, Workers};
 
 use child::EmulatorProcess;
 use settings::Settings;
@@ -49,15 +49,32 @@ GROUP BY z.county
 ORDER BY airports DESC, z.county
 LIMIT 10;";
 
+const TSV: &str = "\
+SELECT COUNT(*) AS counties, ROUND(100 * AVG(rate), 1) AS mean_percent, MAX(rate) AS highest
+FROM one_drive_datasource.`labour/unemployment.tsv`;";
+
+const PARQUET: &str = "\
+SELECT symbol, MIN(date) AS since, MIN(price) AS lowest, MAX(price) AS highest
+FROM one_drive_datasource.`finance/stocks.parquet`
+GROUP BY symbol
+ORDER BY highest DESC;";
+
+const FORMATS: &str = "\
+SELECT c.year, COUNT(*) AS cars, ROUND(AVG(c.miles_per_gallon), 1) AS miles_per_gallon, MAX(a.co2) AS co2
+FROM one_drive_datasource.`cars/cars.json` c
+JOIN one_drive_datasource.`weather/co2-concentration.csv` a ON c.year = a.date
+GROUP BY c.year
+ORDER BY c.year;";
+
 const FILES: &str = "SELECT name, path FROM one_drive_datasource.files LIMIT 10;";
 
 /// Runs the demo, or opens a prompt over its emulator.
-pub(crate) async fn run(options: DemoOptions) -> Result<(), CliError> {
+pub(crate) async fn run(options: DemoOptions, workers: Workers) -> Result<(), CliError> {
     let state = state_directory(options.state.as_deref())?;
     std::fs::create_dir_all(&state).map_err(CliError::file("create", &state))?;
     let settings = Settings::of(&state, options.drive.clone(), options.profile)?;
     let emulator = EmulatorProcess::start(&state, &settings).await?;
-    let outcome = with_emulator(&state, &options, &emulator).await;
+    let outcome = with_emulator(&state, &options, &emulator, workers).await;
     // Whatever happened: no process is left behind.
     emulator.stop().await;
     outcome?;
@@ -72,9 +89,10 @@ async fn with_emulator(
     state: &Path,
     options: &DemoOptions,
     emulator: &EmulatorProcess,
+    workers: Workers,
 ) -> Result<(), CliError> {
     let host = host_options(state, options, emulator.ready_file());
-    let session = host::open(&host).await?;
+    let session = host::open(&host, workers).await?;
     if options.prompt {
         open_prompt(&session, emulator.ready(), &host::state(&host)?).await
     } else {
@@ -83,7 +101,7 @@ async fn with_emulator(
 }
 
 /// The statements of the document, one after the other.
-async fn show(session: &Session, ready: &ReadyFile) -> Result<(), CliError> {
+async fn show(session: &WorkerSession, ready: &ReadyFile) -> Result<(), CliError> {
     // What an interrupted run left behind would be in the way of CREATE.
     session.execute(&format!("DROP DATABASE IF EXISTS {DATABASE}")).await?;
     let control = Control::new(ready.control);
@@ -97,6 +115,11 @@ async fn show(session: &Session, ready: &ReadyFile) -> Result<(), CliError> {
     stage.run(AGGREGATE).await?;
     stage.heading("Join two files")?;
     stage.run(JOIN).await?;
+    stage.heading("Read tab-separated text and Parquet")?;
+    stage.run(TSV).await?;
+    stage.run(PARQUET).await?;
+    stage.heading("Join JSON with CSV")?;
+    stage.run(FORMATS).await?;
     stage.heading("List what is on the drive")?;
     stage.run(FILES).await?;
 
@@ -125,7 +148,11 @@ fn needs_sign_in(error: &SqlError) -> bool {
 }
 
 /// Connects the account if it is not connected yet, and opens a prompt.
-async fn open_prompt(session: &Session, ready: &ReadyFile, state: &Path) -> Result<(), CliError> {
+async fn open_prompt(
+    session: &WorkerSession,
+    ready: &ReadyFile,
+    state: &Path,
+) -> Result<(), CliError> {
     let create = create_statement(ready).replacen("DATABASE", "DATABASE IF NOT EXISTS", 1);
     session.execute(&create).await?;
     // Tokens of an earlier run may have been revoked or be used up.
@@ -211,9 +238,10 @@ fn quoted(path: &Path) -> String {
 }
 
 /// Reads an answer to its end for its error only.
-async fn drain(answer: Answer) -> Result<(), SqlError> {
-    if let Answer::Rows { mut stream, .. } = answer {
-        while let Some(batch) = stream.next().await {
+async fn drain(session: &WorkerSession, answer: Answer) -> Result<(), SqlError> {
+    if let Answer::Rows { stream, .. } = answer {
+        let mut batches = session.rows(stream);
+        while let Some(batch) = batches.next().await {
             batch?;
         }
     }

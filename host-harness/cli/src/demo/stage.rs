@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use datasource_sql::{Session, SqlError};
+use datasource_sql::SqlError;
 
 use super::drain;
 use crate::emulator::Control;
@@ -11,17 +11,18 @@ use crate::options::Format;
 use crate::output::Output;
 use crate::speak::say;
 use crate::style::{Style, bytes, counted};
+use crate::workers::WorkerSession;
 
 /// Where statements are shown.
 pub(super) struct Stage<'a> {
-    session: &'a Session,
+    session: &'a WorkerSession,
     control: Control,
     output: Output,
     style: Style,
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(session: &'a Session, control: Control) -> Result<Self, CliError> {
+    pub(super) fn new(session: &'a WorkerSession, control: Control) -> Result<Self, CliError> {
         let output = Output::to_stdout(Format::Table)?.without_summary();
         Ok(Self { session, control, output, style: Style::of_stdout() })
     }
@@ -37,7 +38,7 @@ impl<'a> Stage<'a> {
     /// Shows a statement, its answer and its requests.
     pub(super) async fn run(&self, sql: &str) -> Result<(), CliError> {
         let started = self.begin(sql).await?;
-        self.output.answer(self.session.execute(sql).await?).await?;
+        self.output.run(self.session, sql, &mut |_| ()).await?;
         self.end(started).await
     }
 
@@ -50,7 +51,7 @@ impl<'a> Stage<'a> {
     ) -> Result<(), CliError> {
         let started = self.begin(sql).await?;
         let outcome = match self.session.execute(sql).await {
-            Ok(answer) => drain(answer).await,
+            Ok(answer) => drain(self.session, answer).await,
             Err(error) => Err(error),
         };
         match outcome {
@@ -72,7 +73,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn begin(&self, sql: &str) -> Result<Instant, CliError> {
-        let shown = self.session.redacted(sql).await;
+        let shown = self.session.local().redacted(sql).await;
         say!("{}\n", self.style.statement(&shown))?;
         self.control.clear_journal().await?;
         Ok(Instant::now())

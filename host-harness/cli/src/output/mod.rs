@@ -16,14 +16,14 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use datasource_runtime::ScanMetrics;
-use datasource_sql::{Answer, RowStream, Session};
-use futures_util::StreamExt;
+use datasource_sql::{Answer, RowStream};
 
 use crate::errors::CliError;
 use crate::options::Format;
 use crate::progress::Progress;
 use crate::speak::tell;
 use crate::style::{bytes, counted};
+use crate::workers::WorkerSession;
 
 /// Writes the batches of one answer in one format.
 trait RowWriter {
@@ -85,22 +85,18 @@ impl Output {
     /// Runs a statement and writes its answer as it comes; `seen` is shown every batch.
     pub(crate) async fn run(
         &self,
-        session: &Session,
+        session: &WorkerSession,
         statement: &str,
         seen: &mut dyn FnMut(&RecordBatch),
     ) -> Result<u64, CliError> {
         let mut progress = Progress::start();
         let answer = progress.during(session.execute(statement), ScanMetrics::default).await?;
-        self.write(answer, progress, seen).await
-    }
-
-    /// Writes an answer as it comes; returns the number of rows.
-    pub(crate) async fn answer(&self, answer: Answer) -> Result<u64, CliError> {
-        self.write(answer, Progress::start(), &mut |_| ()).await
+        self.write(session, answer, progress, seen).await
     }
 
     async fn write(
         &self,
+        session: &WorkerSession,
         answer: Answer,
         mut progress: Progress,
         seen: &mut dyn FnMut(&RecordBatch),
@@ -115,22 +111,26 @@ impl Output {
                 }
                 Ok(0)
             }
-            Answer::Rows { schema, stream } => self.rows(schema, stream, progress, seen).await,
+            Answer::Rows { schema, stream } => {
+                self.rows(session, schema, stream, progress, seen).await
+            }
         }
     }
 
     async fn rows(
         &self,
+        session: &WorkerSession,
         schema: SchemaRef,
-        mut stream: RowStream,
+        stream: RowStream,
         mut progress: Progress,
         seen: &mut dyn FnMut(&RecordBatch),
     ) -> Result<u64, CliError> {
         let mut writer = self.writer(schema)?;
         let watch = stream.watch();
+        let mut batches = session.rows(stream);
         let mut rows = 0;
         loop {
-            let next = progress.during(stream.next(), || watch.scan_metrics()).await;
+            let next = progress.during(batches.next(), || watch.scan_metrics()).await;
             let Some(batch) = next else { break };
             // What is written must not be written into the line of progress.
             progress.erase();
@@ -149,11 +149,11 @@ impl Output {
                 }
             }
             // A stream that is always ready must leave a moment in which Ctrl-C is noticed.
-            tokio::task::consume_budget().await;
+            tokio::task::yield_now().await;
         }
         progress.erase();
         writer.finish()?;
-        let metrics = stream.scan_metrics();
+        let metrics = watch.scan_metrics();
         if self.summary {
             tell!("{}", summary(rows, self.timing.then(|| progress.elapsed()), &metrics));
         }
@@ -200,7 +200,8 @@ fn summary(rows: u64, elapsed: Option<Duration>, metrics: &ScanMetrics) -> Strin
 
 /// What was not read as it stands is told in a pipe too: nothing is lost silently.
 fn notes(metrics: &ScanMetrics) {
-    if metrics.nulled_cells > 0 {
+    // The warnings tell more, where there are any.
+    if metrics.nulled_cells > 0 && metrics.warnings.is_empty() {
         let cells = counted(metrics.nulled_cells, "cell");
         tell!("note: {cells} did not fit the column's type and became NULL.");
     }

@@ -1,5 +1,6 @@
 //! The line editor: when an input is complete, what Tab offers, and the lines of earlier prompts.
 
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datasource_sql::{End, statements};
@@ -47,8 +48,17 @@ impl LineEditor {
         Ok(editor)
     }
 
-    /// Lets the user edit an input until it is complete.
-    pub(super) fn read(&mut self, prompt: &str) -> Result<Typed, CliError> {
+    /// Lets the user edit an input until it is complete. The editor waits for keys on a thread of its
+    /// own, so that signals are heard meanwhile, and then comes back.
+    pub(super) async fn read(mut self, prompt: String) -> (Self, Result<Typed, CliError>) {
+        let reading = tokio::task::spawn_blocking(move || {
+            let typed = self.read_blocking(&prompt);
+            (self, typed)
+        });
+        reading.await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
+    }
+
+    fn read_blocking(&mut self, prompt: &str) -> Result<Typed, CliError> {
         match self.0.readline(prompt) {
             Ok(input) => Ok(Typed::Input(input)),
             Err(ReadlineError::Interrupted) => Ok(Typed::Cleared),

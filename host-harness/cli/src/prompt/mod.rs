@@ -12,13 +12,14 @@ mod names;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datasource_sql::{Session, statements};
+use datasource_sql::statements;
 
 use crate::errors::CliError;
 use crate::interrupt::Interrupts;
 use crate::output::Output;
 use crate::speak::{say, tell};
 use crate::sql_command::belongs_to;
+use crate::workers::WorkerSession;
 
 use command::Command;
 use editor::{LineEditor, Typed};
@@ -29,7 +30,11 @@ use names::{Names, Source};
 const HISTORY: &str = "history";
 
 /// Reads statements from a terminal until it is left; what was typed is kept in the state directory.
-pub(crate) async fn run(session: &Session, output: Output, state: &Path) -> Result<(), CliError> {
+pub(crate) async fn run(
+    session: &WorkerSession,
+    output: Output,
+    state: &Path,
+) -> Result<(), CliError> {
     let history = History::new(Some(state.join(HISTORY)));
     let earlier = history.load().unwrap_or_else(|error| {
         tell!("note: the history of earlier prompts cannot be read: {error}.");
@@ -43,16 +48,16 @@ pub(crate) async fn run(session: &Session, output: Output, state: &Path) -> Resu
     loop {
         prompt.refresh_names().await;
         let marker = prompt.marker();
-        // The editor waits for keys: its thread is of no use to others meanwhile.
-        let typed = tokio::task::block_in_place(|| editor.read(&marker))?;
-        let input = match typed {
+        let typed;
+        (editor, typed) = editor.read(marker).await;
+        let input = match typed? {
             Typed::Input(input) if input.trim().is_empty() => continue,
             Typed::Input(input) => input,
             Typed::Cleared => continue,
             Typed::Left => return Ok(()),
         };
         // Before it runs: ALTER and DROP are masked by what is known of the database now.
-        if let Some(entry) = history::entry(session, &input).await {
+        if let Some(entry) = history::entry(session.local(), &input).await {
             editor.remember(&entry);
             prompt.keep(&entry);
         }
@@ -64,7 +69,7 @@ pub(crate) async fn run(session: &Session, output: Output, state: &Path) -> Resu
 
 /// What the prompt keeps between two inputs.
 struct Prompt<'a> {
-    session: &'a Session,
+    session: &'a WorkerSession,
     output: Output,
     interrupts: Interrupts,
     names: Arc<Mutex<Names>>,
@@ -74,7 +79,7 @@ struct Prompt<'a> {
 impl Prompt<'_> {
     /// The database in use, so that nobody is surprised where a bare table is looked for.
     fn marker(&self) -> String {
-        match self.session.current_database() {
+        match self.session.local().current_database() {
             Some(name) => format!("{}> ", crate::plain::plain(&name, Some(30))),
             None => "sql> ".to_owned(),
         }
@@ -116,7 +121,7 @@ impl Prompt<'_> {
             Command::Quit => Ok(()),
             Command::Help => say!("{}", command::HELP),
             Command::Databases => self.script("SHOW DATABASES").await,
-            Command::Tables if self.session.current_database().is_none() => {
+            Command::Tables if self.session.local().current_database().is_none() => {
                 self.script("SHOW DATABASES").await
             }
             Command::Tables => self.script("SHOW TABLES").await,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_schema::DataType;
-use datasource_sql::{Session, Statement};
+use datasource_sql::Statement;
+
+use crate::workers::WorkerSession;
 
 /// Paths of one database that are remembered.
 const MAX_PATHS: usize = 20_000;
@@ -33,10 +35,10 @@ struct Tables {
 
 impl Names {
     /// Looks up the databases, and the system tables of those that are new.
-    pub(super) async fn refresh(&mut self, session: &Session) {
-        self.current = session.current_database();
+    pub(super) async fn refresh(&mut self, session: &WorkerSession) {
+        self.current = session.local().current_database();
         // What cannot be looked up cannot be completed; the next statement will tell why.
-        self.databases = session.database_names().await.unwrap_or_default();
+        self.databases = session.local().database_names().await.unwrap_or_default();
         let databases = &self.databases;
         self.tables.retain(|known, _| databases.iter().any(|name| *known == name.to_lowercase()));
         let tables = &mut self.tables;

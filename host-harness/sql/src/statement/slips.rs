@@ -139,7 +139,8 @@ fn bare_path(query: &str, start: usize) -> Option<&str> {
 pub(crate) fn perhaps_a_file(error: SqlError, database: &str, table: &str) -> SqlError {
     let SqlError::NoSuchDatabase { known, .. } = &error else { return error };
     let name = format!("{database}.{table}");
-    if !has_extension(&name) {
+    // With an extension of its own, the table is a file, and only its database is not known.
+    if !has_extension(&name) || has_extension(table) {
         return error;
     }
     let owner = match known.as_slice() {

@@ -27,6 +27,9 @@ use crate::tables::stream::{format_error, projected};
 /// The first look at a file's end: most footers are shorter.
 const TAIL: u64 = 64 << 10;
 
+/// A split of fewer bytes is not worth its requests for a link and the footer.
+const LEAST_SPLIT: u64 = 4 << 20;
+
 /// What opening downloaded, for the first split of the same file.
 pub(crate) struct Tail {
     pub(crate) file: FileRef,
@@ -103,8 +106,9 @@ impl ParquetTable {
         let schema = projected(&self.schema(), projection.as_deref())?;
         let limit = scan.limit.filter(|_| scan.filters.is_empty());
         let groups = self.needed(limit);
-        let wished = usize::try_from(scan.wished_splits).unwrap_or(usize::MAX);
-        let wished = if limit.is_some() { 1 } else { wished.clamp(1, groups.len().max(1)) };
+        let worth = self.bytes(&groups, projection.as_deref())? / LEAST_SPLIT;
+        let most = usize::try_from(worth.min(scan.wished_splits.into())).unwrap_or(usize::MAX);
+        let wished = if limit.is_some() { 1 } else { most.clamp(1, groups.len().max(1)) };
         let mut splits = Vec::with_capacity(wished);
         let mut bytes = 0;
         for number in 0..wished {
