@@ -2,6 +2,10 @@
 
 use std::collections::HashMap;
 
+/// More columns than this are no table, but a wrong delimiter, an object used as a map, or a hostile
+/// file; each costs memory in every batch, and hosts refuse schemas of more than 10,000 fields.
+pub(crate) const MOST_COLUMNS: usize = 8_192;
+
 /// Puts `_1`, `_2` after the names that an earlier column has, in any case.
 pub(crate) fn make_unique(names: &mut [String]) {
     // Each name taken, in lower case, and the next number to try for it.

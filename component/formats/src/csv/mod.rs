@@ -50,8 +50,6 @@ use nulls::NullTokens;
 
 /// More of a sample than this does not change what is found, but takes time.
 const LONGEST_SAMPLE: usize = 1024 * 1024;
-/// More columns than this are no table, but a wrong delimiter or a hostile file.
-const MOST_COLUMNS: usize = 65_536;
 
 /// One column of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,8 +137,11 @@ impl CsvFormat {
         let lines = |end: usize| memchr::memchr_iter(newline, &sample[..end]).count() as u64;
         let data_offset = start + layout.data_offset;
         let count = layout.columns.len();
-        if count > MOST_COLUMNS {
-            return Err(FormatError::TooManyColumns { columns: count, limit: MOST_COLUMNS });
+        if count > column_names::MOST_COLUMNS {
+            return Err(FormatError::TooManyColumns {
+                columns: count,
+                limit: column_names::MOST_COLUMNS,
+            });
         }
         let columns = layout.columns.into_iter();
         let columns =

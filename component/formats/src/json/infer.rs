@@ -5,12 +5,9 @@ use std::collections::HashMap;
 use super::Column;
 use super::token::{Cursor, Stop, Value};
 use crate::FormatError;
-use crate::column_names;
+use crate::column_names::{self, MOST_COLUMNS};
 use crate::csv::ColumnType;
 use crate::dates;
-
-/// More columns than these are no table, but a hostile file or an object used as a map.
-pub(super) const MOST_COLUMNS: usize = 65_536;
 
 /// The kinds of value seen under one key, as bits.
 #[derive(Debug, Clone, Copy, Default)]

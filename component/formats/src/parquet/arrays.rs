@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Decimal256Type, Float16Type, Float32Type,
     Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano,
@@ -12,8 +11,8 @@ use arrow_array::types::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
-    Array as _, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, MapArray,
-    NullArray, PrimitiveArray, StringArray, StructArray,
+    Array as _, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, NullArray,
+    PrimitiveArray, StringArray, StructArray,
 };
 use arrow_buffer::{
     ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer, i256,
@@ -69,13 +68,6 @@ impl<'a> Assembly<'a> {
                 let (offsets, nulls) = self.lists(node.first_leaf(), around, *levels);
                 let values = self.array(element, within(*levels))?;
                 let array = ListArray::try_new(field.clone(), offsets, values, nulls);
-                Ok(Arc::new(array.map_err(mismatch)?))
-            }
-            Node::Map { entries, element, levels } => {
-                let (offsets, nulls) = self.lists(node.first_leaf(), around, *levels);
-                let values = self.array(element, within(*levels))?;
-                let values = values.as_struct().clone();
-                let array = MapArray::try_new(entries.clone(), offsets, values, nulls, false);
                 Ok(Arc::new(array.map_err(mismatch)?))
             }
         }

@@ -13,7 +13,7 @@ pub(super) fn unpack(
     let mut at = from;
     let mut left = count;
     // Up to eight bits, eight numbers are in the eight bytes that begin at a byte.
-    if width <= 8 && at % 8 == 0 {
+    if width <= 8 && at.is_multiple_of(8) {
         while left >= 8 {
             let mut word = word(bytes, at / 8);
             for _ in 0..8 {

@@ -49,7 +49,7 @@ impl Deltas {
         new.value = new.zigzag()?;
         new.miniblock = block.checked_div(new.miniblocks)?;
         let sound = new.miniblock > 0
-            && new.miniblock % 8 == 0
+            && new.miniblock.is_multiple_of(8)
             && new.miniblock * new.miniblocks == block
             && block <= 1 << 20;
         sound.then_some(new)

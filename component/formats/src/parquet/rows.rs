@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn small_gaps_are_fetched_and_large_ones_are_not() {
         let near = coalesced(vec![10 + GAP - 1..GAP + 20, 0..10, 5..5]);
-        assert_eq!(near, [0..GAP + 20]);
+        assert_eq!((near.len(), near[0].clone()), (1, 0..GAP + 20));
         assert_eq!(coalesced(vec![0..10, 10 + GAP..GAP + 20]), [0..10, 10 + GAP..GAP + 20]);
         assert_eq!(coalesced(vec![0..9, 9..LONGEST + 1]), [0..9, 9..LONGEST + 1]);
     }

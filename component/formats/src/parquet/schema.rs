@@ -11,12 +11,11 @@ use arrow_schema::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, Sche
 use super::corrupt;
 use super::metadata::{Element, Meaning, Unit};
 use super::values::Physical;
-use crate::{FormatError, column_names};
+use crate::FormatError;
+use crate::column_names::{self, MOST_COLUMNS};
 
-/// More columns than this are refused, counted as leaves; each costs memory in every batch.
-const MOST_COLUMNS: usize = 16_384;
-/// Levels of a schema; each list takes two.
-const DEEPEST: usize = 64;
+/// Columns within columns; what holds a batch has to follow them all.
+const DEEPEST: usize = 16;
 
 /// The columns of a file.
 #[derive(Debug)]
@@ -76,7 +75,6 @@ pub(super) enum Node {
     Leaf { leaf: usize },
     Struct { fields: Fields, children: Vec<Node>, defined: u8 },
     List { field: FieldRef, element: Box<Node>, levels: ListLevels },
-    Map { entries: FieldRef, element: Box<Node>, levels: ListLevels },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +93,7 @@ impl Node {
         match self {
             Self::Leaf { leaf } => *leaf,
             Self::Struct { children, .. } => children[0].first_leaf(),
-            Self::List { element, .. } | Self::Map { element, .. } => element.first_leaf(),
+            Self::List { element, .. } => element.first_leaf(),
         }
     }
 
@@ -104,7 +102,7 @@ impl Node {
         match self {
             Self::Leaf { .. } => 1,
             Self::Struct { children, .. } => children.iter().map(Self::leaves).sum(),
-            Self::List { element, .. } | Self::Map { element, .. } => element.leaves(),
+            Self::List { element, .. } => element.leaves(),
         }
     }
 }
@@ -115,6 +113,10 @@ impl Columns {
         let Some((root, rest)) = elements.split_first() else {
             return Err(corrupt("its footer has no schema"));
         };
+        // Those within columns are counted too.
+        if rest.len() > MOST_COLUMNS {
+            return Err(FormatError::TooManyColumns { columns: rest.len(), limit: MOST_COLUMNS });
+        }
         let mut reading = Reading { rest, leaves: Vec::new() };
         let (mut names, mut fields, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..root.children {
@@ -143,6 +145,15 @@ struct Around {
 }
 
 impl Around {
+    fn go_deeper(&mut self) -> Result<(), FormatError> {
+        self.nesting += 1;
+        if self.nesting > DEEPEST {
+            let what = format!("columns within columns, more than {DEEPEST} deep");
+            return Err(FormatError::Unsupported { what });
+        }
+        Ok(())
+    }
+
     /// Inside a list of which an element is there at this level.
     fn within(&self, element: u8) -> Self {
         let elements = [&self.elements[..], &[element]].concat();
@@ -166,10 +177,7 @@ impl<'a> Reading<'a> {
     /// The next element and all below it.
     fn node(&mut self, mut around: Around) -> Result<(Field, Node), FormatError> {
         let element = self.element()?;
-        around.nesting += 1;
-        if around.nesting > DEEPEST {
-            return Err(corrupt("its schema is nested too deep"));
-        }
+        around.go_deeper()?;
         let repetition = element.repetition.unwrap_or(0);
         match repetition {
             0 => {}
@@ -233,7 +241,6 @@ impl<'a> Reading<'a> {
         self.element()?;
         let levels = list_levels(around);
         let mut within = around.within(levels.element);
-        within.nesting += 1;
         let wraps = inner.children == 1
             && inner.name != "array"
             && inner.name.strip_suffix("_tuple") != Some(outer.name.as_str())
@@ -242,6 +249,7 @@ impl<'a> Reading<'a> {
             let (field, node) = self.node(within)?;
             (field.with_name("item"), node)
         } else {
+            within.go_deeper()?;
             let (data_type, node) = self.value(inner, within)?;
             let nullable = may_become_null(&data_type);
             (Field::new("item", data_type, nullable), node)
@@ -249,6 +257,7 @@ impl<'a> Reading<'a> {
         Ok(list(field, node, levels))
     }
 
+    /// A map is a list of its entries.
     fn map(&mut self, around: &Around) -> Result<(DataType, Node), FormatError> {
         self.element()?;
         let levels = list_levels(around);
@@ -263,16 +272,12 @@ impl<'a> Reading<'a> {
             children: vec![key_node, value_node],
             defined: levels.element,
         };
-        let entries = Arc::new(Field::new("entries", DataType::Struct(fields), false));
-        let node = Node::Map { entries: entries.clone(), element: Box::new(element), levels };
-        Ok((DataType::Map(entries, false), node))
+        let entries = Field::new("item", DataType::Struct(fields), false);
+        Ok(list(entries, element, levels))
     }
 
     fn leaf(&mut self, element: &Element, around: Around) -> Result<(DataType, Node), FormatError> {
         let leaf = self.leaves.len();
-        if leaf == MOST_COLUMNS {
-            return Err(FormatError::TooManyColumns { columns: leaf + 1, limit: MOST_COLUMNS });
-        }
         let (physical, kind) = kind(element)?;
         let Around { defined, elements, .. } = around;
         self.leaves.push(Leaf { physical, kind, defined, elements });

@@ -211,7 +211,7 @@ impl Encoded {
                 Self::Prefixed(Prefixed::new(bytes)?)
             }
             (Encoding::ByteStreamSplit, _) => {
-                let whole = bytes.len() % physical.width()? == 0;
+                let whole = bytes.len().is_multiple_of(physical.width()?);
                 whole.then_some(Self::Split { bytes, at: 0 })?
             }
             _ => return None,

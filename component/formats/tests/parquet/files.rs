@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float64Type, Int8Type, Int64Type, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType,
+    Date32Type, Decimal128Type, Float64Type, Int8Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
 };
 use arrow_array::{Array as _, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
@@ -141,6 +141,17 @@ fn nested_columns_are_kept() {
         tags.push(lists.values().as_string::<i32>().clone());
     }
     assert!(tags.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn a_map_is_a_list_of_keys_and_values() {
+    let [batch] = &read(&bytes("pyarrow_nested")).unwrap()[..] else { panic!("one batch") };
+    let maps = batch.column_by_name("map").unwrap().as_list::<i32>();
+    assert_eq!((maps.value(3).len(), maps.value(2).len()), (0, 2));
+    let entries = maps.value(2);
+    let keys = entries.as_struct().column_by_name("key").unwrap().as_string::<i32>().clone();
+    assert!(keys.iter().eq([Some("k0"), Some("k1")]));
+    assert_eq!(entries.as_struct().column(1).as_primitive::<Int32Type>().values(), &[0, 1]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use arrow_array::{
-    Array as _, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, MapArray,
+    Array as _, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray,
     PrimitiveArray, RecordBatch, StringArray, StructArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
@@ -35,7 +35,6 @@ enum Shape {
     Fixed,
     List(Box<Self>),
     Struct(Vec<Self>),
-    Map(Box<Self>),
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
@@ -45,8 +44,7 @@ fn shape() -> impl Strategy<Value = Shape> {
     leaf.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             inner.clone().prop_map(|inner| Shape::List(Box::new(inner))),
-            proptest::collection::vec(inner.clone(), 1..3).prop_map(Shape::Struct),
-            inner.prop_map(|inner| Shape::Map(Box::new(inner))),
+            proptest::collection::vec(inner, 1..3).prop_map(Shape::Struct),
         ]
     })
 }
@@ -104,18 +102,6 @@ fn make(shape: &Shape, count: usize, nullable: bool, noise: &mut Noise) -> Array
             let fields = fields(&children);
             Arc::new(StructArray::new(fields, children, Some(nulls)))
         }
-        Shape::Map(inner) => {
-            let (offsets, nulls, total) = lists(numbers(count));
-            let keys = make(&Shape::Text, total, false, noise);
-            let values = make(inner, total, true, noise);
-            let fields = Fields::from(vec![
-                Field::new("key", DataType::Utf8, false),
-                Field::new("value", values.data_type().clone(), true),
-            ]);
-            let entries = StructArray::new(fields, vec![keys, values], None);
-            let field = Arc::new(Field::new("entries", entries.data_type().clone(), false));
-            Arc::new(MapArray::new(field, offsets, entries, nulls, false))
-        }
     }
 }
 
@@ -149,7 +135,7 @@ fn properties(noise: &mut Noise, batch: &RecordBatch) -> WriterProperties {
     let version = [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0];
     let mut properties = WriterProperties::builder()
         .set_writer_version(version[noise.next() as usize % 2])
-        .set_dictionary_enabled(noise.next() % 2 == 0)
+        .set_dictionary_enabled(noise.next().is_multiple_of(2))
         .set_data_page_row_count_limit(1 + noise.next() as usize % 100)
         .set_write_batch_size(1 + noise.next() as usize % 20)
         .set_dictionary_page_size_limit(20 + noise.next() as usize % 200)
@@ -168,7 +154,7 @@ fn properties(noise: &mut Noise, batch: &RecordBatch) -> WriterProperties {
             DataType::Boolean => &[Encoding::RLE],
             _ => continue,
         };
-        if noise.next() % 2 == 0 {
+        if noise.next().is_multiple_of(2) {
             let encoding = encodings[noise.next() as usize % encodings.len()];
             properties = properties.set_column_encoding(field.name().as_str().into(), encoding);
         }
