@@ -3,8 +3,8 @@
 //!
 //! [`Stage`] is one test's world: an emulator with a drive and a state
 //! directory of the host. The tests themselves stand in `tests/`, by what they
-//! promise: `queries`, `formats`, `statements`, `prompt`, `credentials`, `mistakes`,
-//! `secrets`, `surface`, `demo`.
+//! promise: `queries`, `formats`, `parquet`, `statements`, `prompt`, `credentials`, `mistakes`,
+//! `secrets`, `surface`, `demo`; `listed` and `readme` hold MISTAKES.md and README to what they say.
 //!
 //! ```no_run
 //! use datasource_e2e::{Profile, Stage};

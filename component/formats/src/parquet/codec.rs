@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use ruzstd::decoding::FrameDecoder;
+use structured_zstd::decoding::FrameDecoder;
 
 use super::corrupt;
 use crate::FormatError;

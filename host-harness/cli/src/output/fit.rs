@@ -41,10 +41,12 @@ impl Wish {
 }
 
 /// The widths of the columns that are shown: the first ones, all if they fit. Narrow columns keep
-/// their width; the widest share what is left.
+/// their width; the widest share what is left. What is never cut is not left out either: its lines
+/// wrap.
 pub(super) fn fit(wishes: &[Wish], terminal: usize) -> Vec<usize> {
+    let kept = wishes.iter().rposition(|wish| wish.cut == Cut::Never).map_or(1, |last| last + 1);
     let mut shown = wishes.len();
-    while shown > 1 && room(shown, wishes.len(), terminal) < least(&wishes[..shown]) {
+    while shown > kept && room(shown, wishes.len(), terminal) < least(&wishes[..shown]) {
         shown -= 1;
     }
     let room = room(shown, wishes.len(), terminal);
@@ -96,6 +98,7 @@ mod tests {
     fn a_column_that_is_never_cut_takes_what_it_needs() {
         let never = Wish { natural: 120, cut: Cut::Never };
         assert_eq!(fit(&[never], 60), [120]);
+        assert_eq!(fit(&[text(13), never, text(20)], 60), [8, 120]);
     }
 
     #[test]
