@@ -25,6 +25,8 @@ pub(crate) const FIRST_RANGE: u64 = 256 << 10;
 const LONGEST_RANGE: u64 = 64 << 20;
 /// When so little is left of a range, the next is asked for.
 const PREFETCH_AT: u64 = 1 << 20;
+/// Bytes in front of a part that are thrown away where a server does not know ranges.
+const MOST_SKIPPED: u64 = 8 << 20;
 /// Broken bodies in a row, without a byte between them, before giving up.
 const BREAKS: u32 = 5;
 
@@ -202,7 +204,9 @@ impl Download {
                         return Ok(Some(chunk));
                     }
                 }
-                Ok(None) if self.file.size == UNKNOWN_SIZE => self.file.size = self.position,
+                Ok(None) if self.file.size == UNKNOWN_SIZE && range.skip == 0 => {
+                    self.file.size = self.position;
+                }
                 Ok(None) => self.broken("the answer ended early")?,
                 Err(error) if error.is_transient() => self.broken(&error.to_string())?,
                 Err(error) => return Err(Error::transport(self.host(), &error)),
@@ -292,7 +296,11 @@ impl Download {
                 Ok(Range { response, skip: 0, end: end.min(given.1.saturating_add(1)) })
             }
             StatusCode::OK => {
-                // The server may ignore the range and send everything.
+                // The server may ignore the range and send everything; to throw away much of it
+                // for each part of a file would take as long as many files.
+                if self.until != UNKNOWN_SIZE && self.position > MOST_SKIPPED {
+                    return Err(self.odd("the whole file instead of a part of it"));
+                }
                 let length = response.headers.get(http::header::CONTENT_LENGTH);
                 let total = length.and_then(|l| l.to_str().ok()).and_then(|l| l.parse().ok());
                 self.check_unchanged(&response, total).await?;

@@ -204,7 +204,9 @@ impl FormatError {
                 "The option max_page_bytes allows more, or write the file anew with smaller pages."
                     .into()
             }
-            Self::TooMuch { .. } => "Write the file anew with smaller row groups.".into(),
+            Self::TooMuch { .. } => {
+                "Name fewer columns, or write the file anew with smaller pages and rows.".into()
+            }
             Self::Batch(_) => return None,
         };
         Some(hint)

@@ -56,6 +56,11 @@ impl Chunk {
         self.asked >= self.range.end
     }
 
+    /// Bytes in memory.
+    pub(super) fn memory(&self) -> usize {
+        self.pieces.iter().map(|(_, bytes)| bytes.len()).sum()
+    }
+
     /// The next bytes to ask for, if now is the time.
     pub(super) fn want(&mut self) -> Option<Range<u64>> {
         let (start, end) = (self.asked, self.range.end);
@@ -90,7 +95,9 @@ impl Chunk {
             let piece = bytes.slice((start - offset) as usize..(stop - offset) as usize);
             let at = self.pieces.partition_point(|(other, _)| *other <= start);
             self.pieces.insert(at, (start, piece));
-            self.asked = self.asked.max(stop);
+            if start <= self.asked {
+                self.asked = self.asked.max(stop);
+            }
         }
     }
 
@@ -109,6 +116,9 @@ impl Chunk {
         }
         let mut joined = Vec::with_capacity(count);
         for (offset, bytes) in &self.pieces {
+            if joined.len() == count {
+                break;
+            }
             let skip = self.range.start + joined.len() as u64 - offset;
             let rest = bytes.get(skip as usize..).unwrap_or_default();
             joined.extend_from_slice(&rest[..rest.len().min(count - joined.len())]);
@@ -165,8 +175,17 @@ mod tests {
         assert_eq!((chunk.at_hand(), chunk.peek(1)), (0, None));
         chunk.give(0, &Bytes::from_static(b"abc"));
         assert_eq!((chunk.at_hand(), chunk.peek(4)), (3, None));
+        chunk.give(9, &Bytes::from_static(b"far"));
         chunk.give(3, &Bytes::from_static(b"d"));
+        assert_eq!(&chunk.peek(2).unwrap()[..], b"ab");
         assert_eq!(&chunk.peek(6).unwrap()[..], b"abcdef");
+    }
+
+    #[test]
+    fn bytes_that_nobody_asked_for_leave_no_gap() {
+        let mut chunk = Chunk::new(0..100, Appetite::Sip(10));
+        chunk.give(50, &Bytes::from(vec![0; 10]));
+        assert_eq!(chunk.want(), Some(0..10));
     }
 
     #[test]

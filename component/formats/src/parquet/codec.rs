@@ -1,11 +1,16 @@
 //! Decompression of pages, in Rust alone: a component has no C libraries.
 
+use std::cell::RefCell;
 use std::io::Read;
+use std::rc::Rc;
 
 use structured_zstd::decoding::FrameDecoder;
 
 use super::corrupt;
 use crate::FormatError;
+
+/// What ZSTD keeps between two pages is large, so all columns share it.
+pub(super) type SharedZstd = Rc<RefCell<FrameDecoder>>;
 
 /// A codec and what it keeps between two pages.
 pub(super) enum Codec {
@@ -17,19 +22,19 @@ pub(super) enum Codec {
     Lz4Hadoop,
     /// One LZ4 block.
     Lz4,
-    Zstd(Box<FrameDecoder>),
+    Zstd(SharedZstd),
 }
 
 impl Codec {
     /// The codec of this number in the format (`CompressionCodec`).
-    pub(super) fn new(number: i32) -> Result<Self, FormatError> {
+    pub(super) fn new(number: i32, zstd: &SharedZstd) -> Result<Self, FormatError> {
         Ok(match number {
             0 => Self::None,
             1 => Self::Snappy(snap::raw::Decoder::new()),
             2 => Self::Gzip,
             4 => Self::Brotli,
             5 => Self::Lz4Hadoop,
-            6 => Self::Zstd(Box::new(FrameDecoder::new())),
+            6 => Self::Zstd(zstd.clone()),
             7 => Self::Lz4,
             3 => return Err(FormatError::Unsupported { what: "LZO compression".into() }),
             other => return Err(corrupt(format!("there is no compression of number {other}"))),
@@ -52,12 +57,16 @@ impl Codec {
                 same.then(|| output.copy_from_slice(input)).map(|()| input.len())
             }
             Self::Snappy(decoder) => decoder.decompress(input, output).ok(),
-            Self::Gzip => read_all(flate2::bufread::MultiGzDecoder::new(input), output),
+            // Some writers leave the header of zlib where that of gzip belongs.
+            Self::Gzip if input.first() == Some(&0x1f) => {
+                read_all(flate2::bufread::MultiGzDecoder::new(input), output)
+            }
+            Self::Gzip => read_all(flate2::bufread::ZlibDecoder::new(input), output),
             Self::Brotli => read_all(brotli_decompressor::Decompressor::new(input, 4096), output),
             Self::Lz4Hadoop => hadoop(input, output)
                 .or_else(|| lz4_flex::block::decompress_into(input, output).ok()),
             Self::Lz4 => lz4_flex::block::decompress_into(input, output).ok(),
-            Self::Zstd(decoder) => decoder.decode_all(input, output).ok(),
+            Self::Zstd(decoder) => decoder.borrow_mut().decode_all(input, output).ok(),
         };
         if written == Some(output.len()) {
             Ok(())
@@ -73,22 +82,45 @@ fn read_all(mut reader: impl Read, output: &mut [u8]) -> Option<usize> {
     (reader.read(&mut [0]).ok()? == 0).then_some(output.len())
 }
 
-/// Hadoop's frames: sizes before and after, big-endian, in front of each block.
+/// Hadoop's frames: in front of each its size afterwards, then chunks with their sizes before, all
+/// big-endian, until that size is reached.
 fn hadoop(mut input: &[u8], output: &mut [u8]) -> Option<usize> {
+    fn size(input: &mut &[u8]) -> Option<usize> {
+        let (size, rest) = input.split_first_chunk::<4>()?;
+        *input = rest;
+        usize::try_from(u32::from_be_bytes(*size)).ok()
+    }
     let mut written = 0_usize;
     while !input.is_empty() {
-        let (sizes, rest) = input.split_first_chunk::<8>()?;
-        let [a, b, c, d, e, f, g, h] = *sizes;
-        let size = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
-        let compressed = usize::try_from(u32::from_be_bytes([e, f, g, h])).ok()?;
-        let (block, rest) = rest.split_at_checked(compressed)?;
-        let target = output.get_mut(written..written.checked_add(size)?)?;
-        let filled = lz4_flex::block::decompress_into(block, target).ok()?;
-        if filled != size {
-            return None;
+        let end = written.checked_add(size(&mut input)?)?;
+        let target = output.get_mut(..end)?;
+        while written < end {
+            let compressed = size(&mut input)?;
+            let (chunk, rest) = input.split_at_checked(compressed)?;
+            let filled = lz4_flex::block::decompress_into(chunk, &mut target[written..]).ok()?;
+            if filled == 0 {
+                return None;
+            }
+            written += filled;
+            input = rest;
         }
-        written += size;
-        input = rest;
     }
     Some(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hadoop;
+
+    #[test]
+    fn a_frame_may_have_several_chunks() {
+        // A literal of two letters is a block of its own.
+        let chunk = |text: &[u8; 2]| [&[0, 0, 0, 3, 0x20][..], text].concat();
+        let frames =
+            [&[0, 0, 0, 4][..], &chunk(b"ab"), &chunk(b"cd"), &[0, 0, 0, 2], &chunk(b"ef")];
+        let mut output = [0; 6];
+        assert_eq!(hadoop(&frames.concat(), &mut output), Some(6));
+        assert_eq!(&output, b"abcdef");
+        assert_eq!(hadoop(&frames.concat(), &mut [0; 5]), None);
+    }
 }

@@ -18,8 +18,8 @@ const HEADER: usize = 512;
 const LONGEST_HEADER: usize = 4 << 20;
 /// Levels that are read at once, between two looks at how much is held.
 const STEP: usize = 1024;
-/// Levels of one row; more are refused, since a row has to fit a batch.
-const MOST_LEVELS: usize = 1 << 22;
+/// Bytes of one row in one column; it has to fit a message.
+const LARGEST_ROW: usize = 32 << 20;
 
 /// What was read and not yet taken.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub(super) struct ColumnReader {
 /// A page of which the values are being read.
 struct Page {
     values: usize,
+    /// In memory.
+    bytes: usize,
     repetitions: Option<Runs>,
     definitions: Option<Runs>,
     encoded: Encoded,
@@ -75,23 +77,23 @@ impl ColumnReader {
     pub(super) fn new(
         leaf: usize,
         shape: &Leaf,
-        codec: i32,
+        codec: Codec,
         values: u64,
         chunk: Chunk,
         largest_page: u64,
-    ) -> Result<Self, FormatError> {
+    ) -> Self {
         let read = Read { levels: Levels::default(), values: Values::new(shape.physical) };
-        Ok(Self {
+        Self {
             leaf,
             chunk,
-            codec: Codec::new(codec)?,
+            codec,
             values_left: values,
             largest_page,
             dictionary: None,
             page: None,
             read,
             rows: 0,
-        })
+        }
     }
 
     pub(super) fn leaf(&self) -> usize {
@@ -120,21 +122,23 @@ impl ColumnReader {
         }
     }
 
-    /// Reads until `rows` rows can be taken, or `bytes` bytes are held, which a row may exceed.
+    /// Reads until `rows` rows can be taken, or `bytes` bytes are held, which a row may exceed. A page
+    /// has to fit into `room`.
     pub(super) fn fill(
         &mut self,
         shape: &Leaf,
         rows: usize,
         bytes: usize,
+        room: usize,
     ) -> Result<Filled, FormatError> {
         loop {
             let there = self.rows(shape);
             if there >= rows || (there > 0 && self.held() >= bytes) || self.ended() {
                 return Ok(Filled::Enough);
             }
-            if there == 0 && self.read.levels.repetitions.len() > MOST_LEVELS {
-                let bytes = self.held() as u64;
-                return Err(FormatError::TooMuch { what: "A row", bytes, limit: bytes });
+            if there == 0 && self.held() > LARGEST_ROW {
+                let (bytes, limit) = (self.held() as u64, LARGEST_ROW as u64);
+                return Err(FormatError::TooMuch { what: "A row", bytes, limit });
             }
             match &mut self.page {
                 Some(page) if page.values > 0 => {
@@ -142,12 +146,19 @@ impl ColumnReader {
                     self.step(shape, missing.max(1), bytes)?;
                 }
                 Some(_) => self.page = None,
-                None => match self.next_page(shape)? {
+                None => match self.next_page(shape, room)? {
                     Some(page) => self.page = page,
                     None => return Ok(Filled::Missing),
                 },
             }
         }
+    }
+
+    /// Bytes in memory, on their way into rows.
+    pub(super) fn memory(&self) -> usize {
+        let page = self.page.as_ref().map_or(0, |page| page.bytes);
+        let dictionary = self.dictionary.as_ref().map_or(0, Dictionary::memory);
+        self.chunk.memory() + page + dictionary + self.held()
     }
 
     fn held(&self) -> usize {
@@ -174,7 +185,6 @@ impl ColumnReader {
             present = definitions[before..].iter().filter(|level| **level == shape.defined).count();
         }
         if shape.elements.is_empty() {
-            // A level beyond the deepest says nothing else than NULL to what follows.
             self.rows += count;
         } else {
             self.rows += check_lists(shape, &self.read.levels, before)?;
@@ -215,7 +225,11 @@ impl ColumnReader {
 
     /// The next page with values, the page before it, or none at the end of the chunk; nothing if
     /// bytes are missing.
-    fn next_page(&mut self, shape: &Leaf) -> Result<Option<Option<Page>>, FormatError> {
+    fn next_page(
+        &mut self,
+        shape: &Leaf,
+        room: usize,
+    ) -> Result<Option<Option<Page>>, FormatError> {
         loop {
             if self.values_left == 0 {
                 return Ok(Some(None));
@@ -224,14 +238,19 @@ impl ColumnReader {
                 return Err(corrupt("a column chunk has fewer values than it says"));
             }
             let Some((header, length)) = self.header()? else { return Ok(None) };
+            if header.uncompressed > room {
+                let (bytes, limit) = (header.uncompressed as u64, room as u64);
+                return Err(FormatError::TooMuch { what: "A page beside others", bytes, limit });
+            }
             let Some(bytes) = self.chunk.peek(length + header.compressed) else { return Ok(None) };
             self.chunk.advance(bytes.len());
             let bytes = bytes.slice(length..);
             check_sum(&header, &bytes)?;
             match header.page {
-                PageKind::Data { values, encoding, levels } => {
+                PageKind::Data { values, encoding, repetitions, definitions } => {
                     let page = self.decompress(&bytes, 0, header.uncompressed, true)?;
-                    let page = data(shape, page, levels)?.of(shape, values, encoding)?;
+                    let page =
+                        data(shape, page, repetitions, definitions)?.of(shape, values, encoding)?;
                     return self.begin(page).map(Some);
                 }
                 PageKind::DataV2(data) => {
@@ -362,12 +381,14 @@ impl Parts {
         let runs = |bytes, deepest: u8| {
             (deepest > 0).then(|| Runs::new(bytes, u8::BITS - deepest.leading_zeros()))
         };
-        let encoded = Encoded::new(shape.physical, encoding, self.values);
+        let bytes = self.values.len() + self.definitions.len() + self.repetitions.len();
+        let encoded = Encoded::new(shape.physical, encoding, values as usize, self.values);
         let encoded = encoded.ok_or_else(|| {
             corrupt(format!("a page has values of encoding {encoding:?} that cannot be read"))
         })?;
         Ok(Page {
             values: values as usize,
+            bytes,
             repetitions: runs(self.repetitions, shape.elements.len() as u8),
             definitions: runs(self.definitions, shape.defined),
             encoded,
@@ -376,9 +397,14 @@ impl Parts {
 }
 
 /// The parts of a page of version 1, in which levels have their lengths in front.
-fn data(shape: &Leaf, page: Bytes, encoding: Encoding) -> Result<Parts, FormatError> {
+fn data(
+    shape: &Leaf,
+    page: Bytes,
+    repetitions: Encoding,
+    definitions: Encoding,
+) -> Result<Parts, FormatError> {
     let mut rest = page;
-    let mut levels = |deepest: usize| {
+    let mut levels = |deepest: usize, encoding: Encoding| {
         if deepest == 0 {
             return Ok(Bytes::new());
         }
@@ -391,8 +417,8 @@ fn data(shape: &Leaf, page: Bytes, encoding: Encoding) -> Result<Parts, FormatEr
         let end = end.ok_or_else(|| corrupt("a page's levels are longer than the page"))?;
         Ok(rest.split_to(end).slice(4..))
     };
-    let (repetitions, definitions) =
-        (levels(shape.elements.len())?, levels(usize::from(shape.defined))?);
+    let repetitions = levels(shape.elements.len(), repetitions)?;
+    let definitions = levels(usize::from(shape.defined), definitions)?;
     Ok(Parts { repetitions, definitions, values: rest })
 }
 

@@ -6,7 +6,7 @@ use super::bits;
 
 /// Integers as differences, in blocks of miniblocks that each have a width of their own. Sums wrap,
 /// as the format wants it, so 32-bit numbers are the lower halves of these.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deltas {
     bytes: Bytes,
     at: usize,
@@ -156,37 +156,57 @@ impl Deltas {
     }
 }
 
+/// Lengths, a few at a time.
+#[derive(Debug)]
+struct Numbers {
+    deltas: Deltas,
+    buffer: std::vec::IntoIter<u32>,
+}
+
+/// Lengths that are held at once.
+const HELD: usize = 1024;
+
+impl Numbers {
+    /// At most so many lengths, and what follows them.
+    fn new(bytes: Bytes, most: usize) -> Option<(Self, Bytes)> {
+        let deltas = Deltas::new(bytes)?;
+        if deltas.left() > most {
+            return None;
+        }
+        // Read once to find where they end: all of them might be more than the memory holds.
+        let mut walk = deltas.clone();
+        walk.read(walk.left(), |_| ())?;
+        Some((Self { deltas, buffer: Vec::new().into_iter() }, walk.rest()))
+    }
+
+    fn next(&mut self) -> Option<usize> {
+        if self.buffer.len() == 0 {
+            let count = self.deltas.left().min(HELD);
+            let mut buffer = Vec::with_capacity(count);
+            self.deltas.read(count, |length| buffer.push(length as u32))?;
+            self.buffer = buffer.into_iter();
+        }
+        // One that is negative is longer than any page.
+        self.buffer.next().map(|length| length as usize)
+    }
+}
+
 /// Texts: all their lengths, then all their bytes.
 #[derive(Debug)]
 pub(super) struct Lengths {
-    lengths: std::vec::IntoIter<u32>,
+    lengths: Numbers,
     bytes: Bytes,
     at: usize,
 }
 
-/// Lengths that are held at once; a page of more texts is refused.
-const MOST: usize = 1 << 24;
-
-/// All numbers of a run of lengths, and what follows it.
-fn lengths(bytes: Bytes) -> Option<(Vec<u32>, Bytes)> {
-    let mut deltas = Deltas::new(bytes)?;
-    let count = Some(deltas.left()).filter(|count| *count <= MOST)?;
-    let (mut lengths, mut sound) = (Vec::new(), true);
-    deltas.read(count, |length| match u32::try_from(length as u32 as i32) {
-        Ok(length) => lengths.push(length),
-        Err(_) => sound = false,
-    })?;
-    sound.then(|| (lengths, deltas.rest()))
-}
-
 impl Lengths {
-    pub(super) fn new(bytes: Bytes) -> Option<Self> {
-        let (lengths, bytes) = lengths(bytes)?;
-        Some(Self { lengths: lengths.into_iter(), bytes, at: 0 })
+    pub(super) fn new(bytes: Bytes, most: usize) -> Option<Self> {
+        let (lengths, bytes) = Numbers::new(bytes, most)?;
+        Some(Self { lengths, bytes, at: 0 })
     }
 
     pub(super) fn next(&mut self) -> Option<&[u8]> {
-        let length = self.lengths.next()? as usize;
+        let length = self.lengths.next()?;
         let text = self.bytes.get(self.at..self.at.checked_add(length)?)?;
         self.at += length;
         Some(text)
@@ -196,16 +216,16 @@ impl Lengths {
 /// Texts: how much each has in common with the one before, and the rest of it.
 #[derive(Debug)]
 pub(super) struct Prefixed {
-    prefixes: std::vec::IntoIter<u32>,
+    prefixes: Numbers,
     suffixes: Lengths,
     text: Vec<u8>,
 }
 
 impl Prefixed {
-    pub(super) fn new(bytes: Bytes) -> Option<Self> {
-        let (prefixes, rest) = lengths(bytes)?;
-        let suffixes = Lengths::new(rest)?;
-        Some(Self { prefixes: prefixes.into_iter(), suffixes, text: Vec::new() })
+    pub(super) fn new(bytes: Bytes, most: usize) -> Option<Self> {
+        let (prefixes, rest) = Numbers::new(bytes, most)?;
+        let suffixes = Lengths::new(rest, most)?;
+        Some(Self { prefixes, suffixes, text: Vec::new() })
     }
 
     /// The longest that a text of the page can be.
@@ -214,7 +234,7 @@ impl Prefixed {
     }
 
     pub(super) fn next(&mut self) -> Option<&[u8]> {
-        let prefix = self.prefixes.next()? as usize;
+        let prefix = self.prefixes.next()?;
         if prefix > self.text.len() {
             return None;
         }
@@ -250,6 +270,6 @@ mod tests {
         // A prefix longer than the text before.
         let header = [0x80, 1, 4, 1, 2];
         let bytes = [&header[..], &[0x80, 1, 4, 1, 2], b"a"].concat();
-        assert!(Prefixed::new(bytes.into()).is_some_and(|mut texts| texts.next().is_none()));
+        assert!(Prefixed::new(bytes.into(), 1).is_some_and(|mut texts| texts.next().is_none()));
     }
 }

@@ -11,7 +11,7 @@ const ENCRYPTED: &[u8] = b"PARE";
 /// The footer's length, four bytes, and the magic word.
 const TRAILER: u64 = 8;
 /// A footer of more bytes than this is refused. A hundred thousand column chunks have some 15 MB.
-const LARGEST: u64 = 64 * 1024 * 1024;
+const LARGEST: u64 = 32 * 1024 * 1024;
 
 /// What the end of a file tells.
 pub(super) enum Tail<'a> {

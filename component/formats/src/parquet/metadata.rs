@@ -4,6 +4,9 @@ use super::thrift::{Broken, Compact, Field, Kind};
 
 type Result<T> = std::result::Result<T, Broken>;
 
+/// Elements, row groups and column chunks of a footer; more would fill the memory.
+const MOST: usize = 500_000;
+
 /// What a footer tells, as far as reading needs it. Nothing in it is checked against anything yet.
 #[derive(Debug, Default)]
 pub(super) struct Metadata {
@@ -82,11 +85,13 @@ pub(super) struct ChunkMetadata {
 
 impl Metadata {
     pub(super) fn read(footer: &[u8]) -> Result<Self> {
-        let mut found = Self::default();
+        let (mut found, mut left) = (Self::default(), MOST);
         Compact::new(footer).fields(|input, field| {
             match (field.id, field.kind) {
-                (2, Kind::List) => found.elements = list(input, Element::read)?,
-                (4, Kind::List) => found.groups = list(input, Group::read)?,
+                (2, Kind::List) => {
+                    found.elements = list(input, &mut left, |i, _| Element::read(i))?
+                }
+                (4, Kind::List) => found.groups = list(input, &mut left, Group::read)?,
                 // `encryption_algorithm`, which a file has whose footer can be read by all.
                 (8, Kind::Struct) => {
                     found.encrypted = true;
@@ -100,9 +105,11 @@ impl Metadata {
     }
 }
 
+/// A list of structures, of which `left` more may come.
 fn list<T>(
     input: &mut Compact<'_>,
-    mut read: impl FnMut(&mut Compact<'_>) -> Result<T>,
+    left: &mut usize,
+    mut read: impl FnMut(&mut Compact<'_>, &mut usize) -> Result<T>,
 ) -> Result<Vec<T>> {
     let (kind, count) = input.list()?;
     if kind != Kind::Struct && count > 0 {
@@ -111,7 +118,8 @@ fn list<T>(
     // Grown as it is read: the count is not to be believed.
     let mut items = Vec::new();
     for _ in 0..count {
-        items.push(read(input)?);
+        *left = left.checked_sub(1).ok_or(Broken::Wrong("there are more entries than are read"))?;
+        items.push(read(input, left)?);
     }
     Ok(items)
 }
@@ -268,11 +276,13 @@ impl Group {
         self.chunks.iter().any(|chunk| chunk.encrypted)
     }
 
-    fn read(input: &mut Compact<'_>) -> Result<Self> {
+    fn read(input: &mut Compact<'_>, left: &mut usize) -> Result<Self> {
         let mut found = Self::default();
         input.fields(|input, field| {
             match (field.id, field.kind) {
-                (1, Kind::List) => found.chunks = list(input, ChunkMetadata::read)?,
+                (1, Kind::List) => {
+                    found.chunks = list(input, left, |input, _| ChunkMetadata::read(input))?;
+                }
                 (3, Kind::Integer) => found.rows = input.i64()?,
                 _ => return Ok(false),
             }

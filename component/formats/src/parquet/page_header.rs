@@ -16,7 +16,7 @@ pub(super) struct PageHeader {
 #[derive(Debug, Clone)]
 pub(super) enum PageKind {
     /// The first version of data pages: levels are compressed with the values.
-    Data { values: u32, encoding: Encoding, levels: Encoding },
+    Data { values: u32, encoding: Encoding, repetitions: Encoding, definitions: Encoding },
     /// The second: levels stand uncompressed in front of the values.
     DataV2(DataV2),
     /// The dictionary of the chunk.
@@ -130,8 +130,8 @@ impl Numbers {
         Ok(PageKind::Data {
             values: self.count(1)?,
             encoding: self.encoding(2)?,
-            // Those of repetition are written as those of definition wherever there are both.
-            levels: self.encoding(3)?,
+            definitions: self.encoding(3)?,
+            repetitions: self.encoding(4)?,
         })
     }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array as _, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::cast::AsArray as _;
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 use bytes::Bytes;
 
 use super::arrays::Assembly;
 use super::chunk::{Appetite, Chunk};
+use super::codec::{Codec, SharedZstd};
 use super::column::{ColumnReader, Filled};
 use super::corrupt;
 use super::file::{ParquetFile, distinct};
@@ -19,7 +21,9 @@ use crate::{BatchSize, FormatError};
 /// Bytes on their way or waiting to be decoded, of all columns together, about.
 const AHEAD: u64 = 24 << 20;
 /// And of one column.
-const WINDOWS: std::ops::RangeInclusive<u64> = 256 << 10..=8 << 20;
+const WINDOWS: std::ops::RangeInclusive<u64> = 32 << 10..=8 << 20;
+/// Bytes of all columns in memory, on their way into rows; hosts give a connector 256 MiB.
+const MEMORY: usize = 160 << 20;
 /// The first bytes of a column of which a few rows are wanted.
 const SIP: u64 = 64 << 10;
 /// Bytes between two ranges that are cheaper to fetch than to ask around.
@@ -89,13 +93,17 @@ impl RowGroupReader {
                 Appetite::Window(share.clamp(*WINDOWS.start(), *WINDOWS.end()))
             }
         };
-        let bytes = chunks.iter().map(|(_, chunk)| chunk.uncompressed).sum();
+        let bytes = chunks.iter().fold(0, |sum: u64, (_, c)| sum.saturating_add(c.uncompressed));
+        let widths = chunks.iter().map(|(leaf, _)| columns.leaves[*leaf].physical.room() as u64);
+        let each = (bytes / rows.max(1)).max(widths.sum()).max(1);
+        let zstd = SharedZstd::default();
         let readers = chunks.into_iter().map(|(leaf, chunk)| {
             let bytes = Chunk::new(chunk.range.clone(), appetite);
             let shape = &columns.leaves[leaf];
-            ColumnReader::new(leaf, shape, chunk.codec, chunk.values, bytes, file.largest_page)
+            let codec = Codec::new(chunk.codec, &zstd)?;
+            Ok(ColumnReader::new(leaf, shape, codec, chunk.values, bytes, file.largest_page))
         });
-        let readers = readers.collect::<Result<Vec<_>, _>>()?;
+        let readers = readers.collect::<Result<Vec<_>, FormatError>>()?;
         let order = projection.iter().map(|column| read.partition_point(|other| other < column));
         let schema = columns.schema.project(&projection).map_err(unbuilt)?;
         Ok(Self {
@@ -107,7 +115,7 @@ impl RowGroupReader {
             readers,
             rows_left: limit.unwrap_or(rows),
             limited: limit.is_some(),
-            rows: rows_at_once(bytes, rows, batch),
+            rows: rows_at_once(each, batch),
             batch,
             ready: VecDeque::new(),
             nulled: BTreeMap::new(),
@@ -193,9 +201,15 @@ impl RowGroupReader {
     /// Reads ahead in all columns; how many rows all of them have, or nothing if bytes are missing.
     fn fill(&mut self, wanted: usize) -> Result<Option<usize>, FormatError> {
         let (mut rows, mut missing) = (wanted, false);
+        let mut memory: usize = self.readers.iter().map(ColumnReader::memory).sum();
         for reader in &mut self.readers {
             let shape = &self.columns.leaves[reader.leaf()];
-            missing |= reader.fill(shape, wanted, self.budget)? == Filled::Missing;
+            let before = reader.memory();
+            let room = MEMORY.saturating_sub(memory);
+            let filled = reader.fill(shape, wanted, self.budget, room);
+            let filled = filled.map_err(|error| in_column(&self.columns, reader.leaf(), error))?;
+            memory = (memory + reader.memory()).saturating_sub(before);
+            missing |= filled == Filled::Missing;
             rows = rows.min(reader.rows(shape));
         }
         match (missing, rows) {
@@ -215,7 +229,8 @@ impl RowGroupReader {
             let read = read.map(|reader| reader.take(&self.columns.leaves[reader.leaf()], rows));
             let mut assembly =
                 Assembly::new(&self.columns.leaves, node.first_leaf(), read.collect());
-            columns.push(assembly.column(node)?);
+            let array = assembly.column(node);
+            columns.push(array.map_err(|e| in_column(&self.columns, node.first_leaf(), e))?);
             if assembly.nulled > 0 {
                 let name = self.columns.schema.field(*column).name();
                 *self.nulled.entry(name.clone()).or_default() += assembly.nulled;
@@ -252,21 +267,37 @@ fn unbuilt(error: ArrowError) -> FormatError {
     FormatError::Batch(error.to_string())
 }
 
-/// How many rows to decode at once. The sizes in the footer are those of encoded values, which may
-/// be smaller than the values: what comes out too large is cut afterwards.
-fn rows_at_once(bytes: u64, rows: u64, batch: BatchSize) -> usize {
-    let each = bytes / rows.max(1) + 1;
+/// Says in which column something is damaged.
+fn in_column(columns: &Columns, leaf: usize, error: FormatError) -> FormatError {
+    let FormatError::Corrupt { reason } = error else { return error };
+    let place = columns.nodes.partition_point(|node| node.first_leaf() <= leaf).saturating_sub(1);
+    corrupt(format!("in column `{}`, {reason}", columns.schema.field(place).name()))
+}
+
+/// How many rows of about so many bytes to decode at once. The sizes in the footer are those of
+/// encoded values, which may be smaller than the values: what comes out too large is cut afterwards.
+fn rows_at_once(each: u64, batch: BatchSize) -> usize {
     let fitting = usize::try_from(batch.bytes as u64 / each).unwrap_or(usize::MAX);
     fitting.clamp(1, batch.rows.max(1))
 }
 
 /// The bytes of a batch as they are sent.
 fn size(batch: &RecordBatch) -> usize {
-    let bytes = |column: &ArrayRef| {
-        let data = column.to_data();
-        data.get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
-    };
-    batch.columns().iter().map(bytes).sum()
+    batch.columns().iter().map(|column| array_size(column)).sum()
+}
+
+/// The bytes of an array. Arrow counts all elements of a list's array, however few a slice has.
+fn array_size(array: &dyn Array) -> usize {
+    if let Some(list) = array.as_list_opt::<i32>() {
+        let (first, last) = (list.value_offsets()[0], list.value_offsets()[list.len()]);
+        let elements = list.values().slice(first as usize, (last - first) as usize);
+        return 4 * list.len() + array_size(&elements);
+    }
+    if let Some(structure) = array.as_struct_opt() {
+        return structure.columns().iter().map(|column| array_size(column)).sum();
+    }
+    let data = array.to_data();
+    data.get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
 }
 
 /// Ranges put together where the gap between them is small.

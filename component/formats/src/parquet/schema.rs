@@ -14,6 +14,8 @@ use super::values::Physical;
 use crate::FormatError;
 use crate::column_names::{self, MOST_COLUMNS};
 
+/// Bytes of a value of a fixed length.
+const WIDEST: usize = 64 << 10;
 /// Columns within columns; what holds a batch has to follow them all.
 const DEEPEST: usize = 16;
 
@@ -264,9 +266,7 @@ impl<'a> Reading<'a> {
         let within = around.within(levels.element);
         let (key, key_node) = self.node(within.clone())?;
         let (value, value_node) = self.node(within)?;
-        // Some writers let keys be NULL, and none has one that is.
-        let fields =
-            Fields::from(vec![key.with_name("key").with_nullable(false), value.with_name("value")]);
+        let fields = Fields::from(vec![key.with_name("key"), value.with_name("value")]);
         let element = Node::Struct {
             fields: fields.clone(),
             children: vec![key_node, value_node],
@@ -312,6 +312,10 @@ fn kind(element: &Element) -> Result<(Physical, Kind), FormatError> {
         Some(2 | 5) => Physical::Eight,
         Some(3) => return Ok((Physical::Fixed(12), null_or(meaning, Kind::JulianTimestamp))),
         Some(6) => Physical::Bytes,
+        Some(7) if width > WIDEST => {
+            let what = format!("values of a fixed length of {width} bytes");
+            return Err(FormatError::Unsupported { what });
+        }
         Some(7) if width > 0 => Physical::Fixed(width),
         Some(7) => return Err(corrupt("its schema has values of no length")),
         Some(_) => return Err(corrupt("its schema has an unknown type")),

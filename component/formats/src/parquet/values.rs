@@ -21,6 +21,11 @@ pub(super) enum Physical {
 }
 
 impl Physical {
+    /// Bytes that a value takes in memory even where it is NULL.
+    pub(super) fn room(self) -> usize {
+        self.width().unwrap_or(1)
+    }
+
     /// Bytes of a value, where all have the same.
     fn width(self) -> Option<usize> {
         match self {
@@ -122,8 +127,8 @@ impl Values {
             (Self::Eight(to), Self::Eight(from)) => pick(to, from, indices),
             (Self::Fixed { width, bytes: to }, Self::Fixed { bytes: from, .. }) => {
                 indices.iter().try_for_each(|index| {
-                    let at = *index as usize * *width;
-                    to.extend_from_slice(from.get(at..at + *width)?);
+                    let at = (*index as usize).checked_mul(*width)?;
+                    to.extend_from_slice(from.get(at..at.checked_add(*width)?)?);
                     Some(())
                 })
             }
@@ -131,10 +136,8 @@ impl Values {
                 ends.reserve(indices.len());
                 indices.iter().try_for_each(|index| {
                     let index = *index as usize;
-                    let (start, end) = (*from_ends.get(index)?, *from_ends.get(index + 1)?);
-                    bytes.extend_from_slice(&from[start as usize..end as usize]);
-                    ends.push(bytes.len() as i32);
-                    Some(())
+                    let end = *from_ends.get(index.checked_add(1)?)?;
+                    push(&from[from_ends[index] as usize..end as usize], ends, bytes)
                 })
             }
             _ => None,
@@ -183,9 +186,14 @@ pub(super) enum Encoded {
 }
 
 impl Encoded {
-    /// The values at the end of a page; nothing if the encoding does not go with the type, or its
+    /// The values at the end of a page that says to have so many; nothing if the encoding does not go with the type, or its
     /// header is broken.
-    pub(super) fn new(physical: Physical, encoding: Encoding, bytes: Bytes) -> Option<Self> {
+    pub(super) fn new(
+        physical: Physical,
+        encoding: Encoding,
+        values: usize,
+        bytes: Bytes,
+    ) -> Option<Self> {
         if bytes.is_empty() {
             // Where all values are NULL, some writers leave away even the header.
             return Some(Self::Plain { bytes, at: 0 });
@@ -206,9 +214,9 @@ impl Encoded {
             (Encoding::Delta, Physical::Four | Physical::Eight) => {
                 Self::Deltas(Deltas::new(bytes)?)
             }
-            (Encoding::DeltaLength, Physical::Bytes) => Self::Lengths(Lengths::new(bytes)?),
+            (Encoding::DeltaLength, Physical::Bytes) => Self::Lengths(Lengths::new(bytes, values)?),
             (Encoding::DeltaBytes, Physical::Bytes | Physical::Fixed(_)) => {
-                Self::Prefixed(Prefixed::new(bytes)?)
+                Self::Prefixed(Prefixed::new(bytes, values)?)
             }
             (Encoding::ByteStreamSplit, _) => {
                 let whole = bytes.len().is_multiple_of(physical.width()?);
@@ -235,6 +243,9 @@ impl Encoded {
         dictionary: Option<&Dictionary>,
         to: &mut Values,
     ) -> Option<()> {
+        if count == 0 {
+            return Some(());
+        }
         match (self, to) {
             (Self::Plain { bytes, at }, to) => plain(bytes, at, count, to),
             (Self::Bits { bytes, at }, Values::Booleans(to)) => {
@@ -348,8 +359,13 @@ impl Dictionary {
     /// A dictionary of `count` plain values; nothing if there are fewer.
     pub(super) fn new(physical: Physical, count: usize, bytes: Bytes) -> Option<Self> {
         let mut values = Values::new(physical);
-        Encoded::new(physical, Encoding::Plain, bytes)?.read(count, None, &mut values)?;
+        Encoded::new(physical, Encoding::Plain, count, bytes)?.read(count, None, &mut values)?;
         let longest = values.longest();
         Some(Self { values, longest })
+    }
+
+    /// Bytes in memory.
+    pub(super) fn memory(&self) -> usize {
+        self.values.size()
     }
 }

@@ -91,3 +91,14 @@ fn a_small_file_that_unfolds_to_much_comes_in_small_batches() {
         }
     }
 }
+
+#[test]
+fn a_footer_of_entries_without_end_is_refused_before_they_fill_the_memory() {
+    // Field 2, a list of 3,000,000 structs, each of which is one byte.
+    let mut footer = vec![0x29, 0xfc, 0xc0, 0x8d, 0xb7, 0x01];
+    footer.resize(footer.len() + 3_000_001, 0);
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    let file = [&b"PAR1"[..], &footer, &length, b"PAR1"].concat();
+    let error = open(&file).unwrap_err().to_string();
+    assert!(error.contains("more entries than are read"), "{error}");
+}

@@ -194,3 +194,19 @@ proptest! {
         prop_assert_eq!(read, batch);
     }
 }
+
+#[test]
+fn lists_come_in_batches_as_large_as_those_of_other_columns() {
+    let rows = 20_000;
+    let lists = make(
+        &Shape::List(Box::new(Shape::Struct(vec![Shape::Long, Shape::Text]))),
+        rows,
+        true,
+        &mut Noise(7),
+    );
+    let batch =
+        RecordBatch::try_new(Arc::new(Schema::new(fields(&[lists.clone()]))), vec![lists]).unwrap();
+    let bytes = write(&batch, WriterProperties::default());
+    let read = read_as(&bytes, BatchSize { rows: 8192, bytes: 50_000 }).unwrap();
+    assert!(read.len() < 40, "{} batches", read.len());
+}

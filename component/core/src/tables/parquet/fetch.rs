@@ -69,10 +69,11 @@ impl Fetches {
         self.note(fetched)
     }
 
-    /// A new link serves the requests that follow.
+    /// A new link, and a new tag of the same bytes, serve the requests that follow.
     fn note(&mut self, fetched: Option<Fetched>) -> Option<Fetched> {
-        if let Some((_, Ok(Part { link: Some(link), .. }))) = &fetched {
-            self.link = Some(link.clone());
+        if let Some((_, Ok(part))) = &fetched {
+            self.link = part.link.clone().or(self.link.take());
+            self.file.clone_from(&part.file);
         }
         fetched
     }

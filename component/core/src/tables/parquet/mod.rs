@@ -15,8 +15,8 @@ use tabular_formats::parquet::{Opened, ParquetFile, ParquetOptions};
 pub(crate) use self::reader::ParquetReader;
 use crate::connection::Connection;
 use crate::contract::{Scan, ScanPlan, Split, Statistics, estimate, exact};
-use crate::download::{Download, FileRef, Part, UNKNOWN_SIZE, link_to};
-use crate::error::Result;
+use crate::download::{Download, FileRef, Part, UNKNOWN_SIZE};
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, PreauthenticatedUrl};
 use crate::ipc::schema_message;
 use crate::sender::Deadline;
@@ -47,20 +47,19 @@ pub(crate) async fn open_tail(
     options: &ParquetOptions,
 ) -> Result<Tail> {
     let wrong = |error: &FormatError| format_error(&file.path, error);
-    let link = match link {
-        Some(link) => link,
-        None => link_to(graph, &file, Deadline::default()).await?,
-    };
-    let read = async |file: FileRef, range: Range<u64>| {
-        let link = Some(link.clone());
+    let read = async |file: FileRef, link: Option<PreauthenticatedUrl>, range: Range<u64>| {
         Download::part(Rc::clone(graph), file, link, &range, Deadline::default()).read_part().await
     };
     let told = if file.size == UNKNOWN_SIZE { 1 } else { file.size };
-    let mut tail = read(file.clone(), told.saturating_sub(TAIL)..told).await?;
+    let mut tail = read(file.clone(), link, told.saturating_sub(TAIL)..told).await?;
+    if tail.file.size == UNKNOWN_SIZE {
+        let message = format!("OneDrive does not tell how long `{}` is.", file.path);
+        return Err(Error::new(ErrorKind::Unavailable, message).hint("Try again later."));
+    }
     if tail.file.size != told {
         // The metadata told another size than the transfer.
         let size = tail.file.size;
-        tail = read(tail.file, size.saturating_sub(TAIL)..size).await?;
+        tail = read(tail.file, tail.link, size.saturating_sub(TAIL)..size).await?;
     }
     loop {
         let size = tail.file.size;
@@ -69,7 +68,7 @@ pub(crate) async fn open_tail(
                 let Part { start, bytes, file, link } = tail;
                 return Ok(Tail { file, parquet: Rc::new(parquet), start, bytes, link });
             }
-            Opened::NeedsFrom(start) => tail = read(tail.file, start..size).await?,
+            Opened::NeedsFrom(start) => tail = read(tail.file, tail.link, start..size).await?,
         }
     }
 }

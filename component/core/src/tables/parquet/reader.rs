@@ -101,7 +101,7 @@ impl ParquetReader {
 
     /// Begins the next row group where none is being read; none is begun after the last.
     async fn open(&mut self) -> Result<()> {
-        if self.present.is_some() {
+        if self.present.is_some() || self.groups.is_empty() && self.following.is_none() {
             return Ok(());
         }
         if self.following.is_some() {
