@@ -27,7 +27,7 @@ use crate::naming;
 use crate::refusal;
 use crate::scan_log::ScanLog;
 use crate::spelling;
-use crate::statement::{perhaps_a_file, quoted_name, unquoted_path};
+use crate::statement::{misspelt_clause, perhaps_a_file, quoted_name, unquoted_path};
 use crate::table_provider::DatasourceTable;
 
 /// A column with this metadata is left NULL unless the statement names it: the value, `option=value`,
@@ -238,7 +238,15 @@ fn parse(text: &str) -> Result<EngineStatement, SqlError> {
         .and_then(|mut parser| parser.parse_statements());
     let mut statements = match parsed {
         Ok(statements) => statements,
-        Err(error) => return Err(unquoted_path(text).map_or(error.into(), SqlError::from)),
+        Err(error) => {
+            return Err(match (unquoted_path(text), error.into()) {
+                (Some(slip), _) => slip.into(),
+                (None, SqlError::Syntax { message, hint: None }) => {
+                    SqlError::Syntax { message, hint: misspelt_clause(text) }
+                }
+                (None, error) => error,
+            });
+        }
     };
     let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
         return Err(refusal::read_only());

@@ -1,6 +1,8 @@
 //! `MISTAKES.md` lists what a mistake is answered with, and is true: every
 //! statement in it is run, and what it says must be what comes.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
+
 use std::path::Path;
 
 use datasource_e2e::{Profile, Stage};

@@ -204,8 +204,11 @@ fn lists_come_in_batches_as_large_as_those_of_other_columns() {
         true,
         &mut Noise(7),
     );
-    let batch =
-        RecordBatch::try_new(Arc::new(Schema::new(fields(&[lists.clone()]))), vec![lists]).unwrap();
+    let batch = RecordBatch::try_new(
+        Arc::new(Schema::new(fields(std::slice::from_ref(&lists)))),
+        vec![lists],
+    )
+    .unwrap();
     let bytes = write(&batch, WriterProperties::default());
     let read = read_as(&bytes, BatchSize { rows: 8192, bytes: 50_000 }).unwrap();
     assert!(read.len() < 40, "{} batches", read.len());

@@ -16,7 +16,7 @@ pub use parameters::Parameters;
 pub use redact::{MASK, redacted};
 pub use script::{End, ScriptStatement, Statements, statements};
 pub use slips::{Slip, clause_after_semicolon};
-pub(crate) use slips::{perhaps_a_file, quoted_name, unquoted_path};
+pub(crate) use slips::{misspelt_clause, perhaps_a_file, quoted_name, unquoted_path};
 
 use lexer::{Kind, Lexer, Token};
 

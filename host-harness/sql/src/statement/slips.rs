@@ -3,6 +3,7 @@
 
 use super::lexer::{Kind, Lexer, Token};
 use crate::error::{SqlError, identifier};
+use crate::nearest::nearest;
 
 /// A mistake that was recognised: what is wrong, and what to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +104,19 @@ pub(crate) fn quoted_name(database: Option<&str>, name: &str) -> Slip {
     }
 }
 
+/// In a query that could not be parsed, a word that is nearly one that begins a clause.
+pub(crate) fn misspelt_clause(query: &str) -> Option<String> {
+    const SHORTEST: usize = 4;
+    let words = || CLAUSES.into_iter().chain(["FROM"]);
+    let slips = Lexer::new(query)
+        .filter(|token| matches!(token.kind, Kind::Word) && token.text.len() >= SHORTEST);
+    let mut slips = slips.filter(|token| !words().any(|word| token.is_keyword(word)));
+    slips.find_map(|token| {
+        let meant = nearest(token.text, words())?;
+        Some(format!("Perhaps {} should be {meant}.", token.text))
+    })
+}
+
 fn is_name(token: &Token<'_>) -> bool {
     matches!(token.kind, Kind::Word | Kind::Quoted('`' | '"'))
 }
@@ -166,6 +180,14 @@ fn has_extension(name: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_misspelt_clause_is_found_and_names_are_not() {
+        let hint = misspelt_clause("SELECT a FROM d.`limt.csv` LIMT 10");
+        assert_eq!(hint.unwrap(), "Perhaps LIMT should be LIMIT.");
+        assert_eq!(misspelt_clause("SELECT * FORM t").unwrap(), "Perhaps FORM should be FROM.");
+        assert_eq!(misspelt_clause("SELECT price, name FROM t WHERE x LIMIT 3"), None);
+    }
 
     #[test]
     fn a_semicolon_before_limit_is_named() {
