@@ -1,4 +1,5 @@
-"""Writes the Parquet files of component/formats/tests/data/parquet.
+"""Writes the Parquet files of component/formats/tests/data/parquet, and the text files of
+component/formats/tests/data/written.
 
     python3 -m venv /tmp/venv && /tmp/venv/bin/pip install pyarrow polars duckdb
     /tmp/venv/bin/python tests/data/make_formats.py [DIRECTORY]
@@ -15,10 +16,11 @@ import sys
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 HERE = pathlib.Path(__file__).resolve().parent
-DEFAULT = HERE.parents[1] / "component" / "formats" / "tests" / "data" / "parquet"
+DEFAULT = HERE.parents[1] / "component" / "formats" / "tests" / "data"
 UTC = dt.timezone.utc
 
 
@@ -118,6 +120,23 @@ def from_duckdb(to):
     connection.execute(f"COPY ({plain}) TO '{to}/duckdb_v2.parquet' (PARQUET_VERSION v2)")
 
 
+def text(to):
+    """The same rows as CSV, TSV, JSON lines and a JSON array."""
+    table = mixed().select(["id", "price", "ok", "name", "day", "at"])
+    frame = pl.from_arrow(table)
+    pc.write_csv(table, to / "pyarrow.csv")
+    pc.write_csv(table, to / "pyarrow.tsv", pc.WriteOptions(delimiter="\t"))
+    frame.write_csv(to / "polars.csv")
+    frame.write_csv(to / "polars.tsv", separator="\t")
+    frame.write_ndjson(to / "polars.jsonl")
+    frame.write_json(to / "polars.json")
+    connection = duckdb.connect()
+    connection.register("mixed", table)
+    for name, options in [("csv", "FORMAT csv"), ("tsv", "FORMAT csv, DELIMITER '\t'"),
+                          ("jsonl", "FORMAT json"), ("json", "FORMAT json, ARRAY true")]:
+        connection.execute(f"COPY mixed TO '{to}/duckdb.{name}' ({options})")
+
+
 def large(file, codec, rows):
     """Orders, about 60 bytes a row: numbers, prices, days, codes and free text."""
     connection = duckdb.connect()
@@ -138,10 +157,13 @@ def main(arguments):
         large(*arguments[1:])
         return
     to = pathlib.Path(arguments[0]) if arguments else DEFAULT
-    to.mkdir(parents=True, exist_ok=True)
-    from_pyarrow(to)
-    from_polars(to)
-    from_duckdb(to)
+    parquet, written = to / "parquet", to / "written"
+    for folder in [parquet, written]:
+        folder.mkdir(parents=True, exist_ok=True)
+    from_pyarrow(parquet)
+    from_polars(parquet)
+    from_duckdb(parquet)
+    text(written)
 
 
 if __name__ == "__main__":

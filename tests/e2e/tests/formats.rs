@@ -1,6 +1,10 @@
 //! Each format gives its rows, through the shipped component, on both kinds of
 //! account.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
+
+use std::path::Path;
+
 use datasource_e2e::{Profile, Stage};
 use serde_json::{Value, json};
 
@@ -105,4 +109,44 @@ fn plain_text_is_chunks_with_their_source() {
     assert!(rows[0]["content"].as_str().unwrap().starts_with("First paragraph."), "{rows:?}");
     let metadata: Value = serde_json::from_str(rows[0]["metadata"].as_str().unwrap()).unwrap();
     assert_eq!(metadata, json!({"source_file": "a.txt", "file_format": "txt"}));
+}
+
+#[test]
+fn the_same_rows_by_pyarrow_polars_and_duckdb() {
+    let formats = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../component/formats");
+    let folder = formats.join("tests/data/written");
+    let names = [
+        "pyarrow.csv",
+        "pyarrow.tsv",
+        "polars.csv",
+        "polars.tsv",
+        "polars.jsonl",
+        "polars.json",
+        "duckdb.csv",
+        "duckdb.tsv",
+        "duckdb.jsonl",
+        "duckdb.json",
+    ];
+    let files = names.map(|name| (name, std::fs::read(folder.join(name)).unwrap()));
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+    let row = |i: usize| match i % 7 {
+        3 => json!({"id": i, "price": null, "ok": null, "name": null, "day": null, "at": null}),
+        _ => json!({
+            "id": i, "price": i as f64 / 4.0, "ok": i % 2 == 0, "name": format!("name {i}"),
+            "day": format!("2024-{:02}-{:02}", 1 + i / 31, 1 + i % 31),
+            "at": format!("2024-01-01T12:00:{i:02}"),
+        }),
+    };
+    let expected: Vec<Value> = (0..40).map(row).collect();
+    for profile in [Profile::Business, Profile::Personal] {
+        let stage = Stage::with_files(profile, &files);
+        let _ = stage.create("drive").succeeds();
+        for name in names {
+            assert_eq!(
+                stage.sql(&format!("SELECT * FROM drive.`{name}`")).rows(),
+                expected,
+                "{name}"
+            );
+        }
+    }
 }
