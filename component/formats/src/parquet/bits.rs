@@ -1,4 +1,4 @@
-//! Numbers of any width, packed from the lowest bit on.
+//! Numbers of any width: packed from the lowest bit on, or in as many bytes as they need.
 
 /// Calls `each` for `count` numbers of `width` bits (at most 32) that stand from bit `from` on.
 /// Bits after the last byte are 0.
@@ -39,6 +39,21 @@ pub(super) fn wide(bytes: &[u8], from: usize, width: u32) -> u64 {
         _ => word(bytes, from / 8 + 8) << (64 - shift),
     };
     (low >> shift | high) & mask
+}
+
+/// A number of any length, seven bits a byte, the lowest first; nothing if it breaks off or has more
+/// than 64 bits.
+pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 /// Eight bytes from `at` on, with 0 after the last.

@@ -134,25 +134,14 @@ impl Deltas {
     }
 
     fn length(&mut self) -> Option<usize> {
-        usize::try_from(self.varint()?).ok().filter(|length| *length <= 1 << 31)
+        usize::try_from(bits::varint(&self.bytes, &mut self.at)?)
+            .ok()
+            .filter(|length| *length <= 1 << 31)
     }
 
     fn zigzag(&mut self) -> Option<u64> {
-        let raw = self.varint()?;
+        let raw = bits::varint(&self.bytes, &mut self.at)?;
         Some(raw >> 1 ^ (raw & 1).wrapping_neg())
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at)?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
     }
 }
 

@@ -63,7 +63,7 @@ impl Runs {
 
     fn next_run(&mut self) -> Option<()> {
         loop {
-            let header = self.varint()?;
+            let header = bits::varint(&self.bytes, &mut self.at)?;
             let length = usize::try_from(header >> 1).ok()?;
             if length == 0 {
                 continue;
@@ -94,19 +94,6 @@ impl Runs {
         let bytes = self.bytes.get(self.at..self.at + length)?;
         self.at += length;
         Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte)))
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..35).step_by(7) {
-            let byte = *self.bytes.get(self.at)?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
     }
 }
 
