@@ -91,7 +91,7 @@ fn sniff<'a>(
         }
         "txt" | "md" | "log" => {
             let options = TextOptions::default();
-            let format = TextFormat::sniff(&arguments.file, sample, complete, &options)?;
+            let format = TextFormat::sniff(&arguments.file, sample, &options)?;
             Box::new(move || Box::new(format.decoder(columns, limit, size)))
         }
         _ => {

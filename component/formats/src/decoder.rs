@@ -34,6 +34,25 @@ pub trait StreamDecoder {
     fn tally(&self) -> &Tally;
 }
 
+/// A decoder that after an error gives nothing but that error.
+pub(crate) trait Guarded {
+    /// The error that came.
+    fn failed(&mut self) -> &mut Option<FormatError>;
+
+    /// Takes a step, unless one failed before.
+    fn guarded<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, FormatError>,
+    ) -> Result<T, FormatError> {
+        if let Some(error) = self.failed() {
+            return Err(error.clone());
+        }
+        let outcome = step(self);
+        *self.failed() = outcome.as_ref().err().cloned();
+        outcome
+    }
+}
+
 /// When a batch is full: at the first bound that it reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchSize {

@@ -215,6 +215,22 @@ impl Stage {
         command
     }
 
+    /// The command that opens the prompt on a terminal of so many columns.
+    #[must_use]
+    pub fn prompt(&self, columns: u16) -> Command {
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(format!("stty rows 24 cols {columns}; exec \"$0\" \"$@\""))
+            .arg(dist().join("datasource-host"))
+            .args(["sql", "--state"])
+            .arg(self.state())
+            .arg("--emulator")
+            .arg(self.ready_file())
+            .env("TERM", "xterm");
+        command
+    }
+
     /// The emulator's control API.
     #[must_use]
     pub fn control(&self) -> Control {

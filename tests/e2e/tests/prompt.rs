@@ -1,10 +1,9 @@
 //! The prompt on a terminal: history without secrets, statements over several lines, completion,
 //! commands, tables that fit, and Ctrl-C.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use datasource_e2e::{Profile, Stage, dist};
+use datasource_e2e::{Profile, Stage};
 use rexpect::session::{PtySession, spawn_command};
 
 /// Milliseconds until something must have been shown.
@@ -18,17 +17,7 @@ fn connected(files: &[(&str, &[u8])]) -> Stage {
 
 /// A prompt on a terminal of so many columns.
 fn prompt(stage: &Stage, columns: u16) -> PtySession {
-    let mut command = Command::new("sh");
-    command
-        .arg("-c")
-        .arg(format!("stty rows 24 cols {columns}; exec \"$0\" \"$@\""))
-        .arg(dist().join("datasource-host"))
-        .args(["sql", "--state"])
-        .arg(stage.state())
-        .arg("--emulator")
-        .arg(stage.ready_file())
-        .env("TERM", "xterm");
-    let mut prompt = spawn_command(command, PATIENCE).expect("the host starts");
+    let mut prompt = spawn_command(stage.prompt(columns), PATIENCE).expect("the host starts");
     prompt.exp_string("sql> ").expect("a prompt");
     prompt
 }

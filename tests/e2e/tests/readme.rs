@@ -4,9 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
 
 use std::path::Path;
-use std::process::Command;
 
-use datasource_e2e::{Profile, Stage, dist};
+use datasource_e2e::{Profile, Stage};
 use rexpect::session::spawn_command;
 
 /// The lines of the session.
@@ -30,16 +29,7 @@ fn lasting(line: &str) -> &str {
 #[test]
 fn the_session_in_the_readme_runs_as_it_stands() {
     let stage = Stage::new(Profile::Business);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "stty rows 40 cols 100; exec \"$0\" \"$@\""])
-        .arg(dist().join("datasource-host"))
-        .args(["sql", "--state"])
-        .arg(stage.state())
-        .arg("--emulator")
-        .arg(stage.ready_file())
-        .env("TERM", "xterm");
-    let mut prompt = spawn_command(command, Some(30_000)).unwrap();
+    let mut prompt = spawn_command(stage.prompt(100), Some(30_000)).unwrap();
     prompt.exp_string("sql> ").unwrap();
     let mut statements = 0;
     for line in session() {

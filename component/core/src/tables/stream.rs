@@ -69,7 +69,7 @@ impl StreamFormat {
                 JsonFormat::sniff(sample, complete, options).map(Self::Json)
             }
             StreamOptions::Text(options) => {
-                TextFormat::sniff(name, sample, complete, options).map(Self::Text)
+                TextFormat::sniff(name, sample, options).map(Self::Text)
             }
         }
     }

@@ -10,6 +10,7 @@ use super::CsvFormat;
 use super::columns::{Block, Column, Faults};
 use super::nulls::NullTokens;
 use super::scanner::{Irregularity, Row, Scanner, Width};
+use crate::decoder::Guarded;
 use crate::{BatchSize, Fault, FormatError, StreamDecoder, Tally};
 
 /// Bytes scanned before their columns are taken: they, and the fields in them, stay in the cache.
@@ -246,19 +247,6 @@ impl CsvDecoder {
         self.append_carry()
     }
 
-    /// After an error there is nothing but that error.
-    fn guarded<T>(
-        &mut self,
-        step: impl FnOnce(&mut Self) -> Result<T, FormatError>,
-    ) -> Result<T, FormatError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        let outcome = step(self);
-        self.failed = outcome.as_ref().err().cloned();
-        outcome
-    }
-
     fn decode_all(&mut self, input: &[u8]) -> Result<usize, FormatError> {
         let mut taken = usize::try_from(self.skip).unwrap_or(usize::MAX).min(input.len());
         self.skip -= taken as u64;
@@ -286,6 +274,12 @@ impl CsvDecoder {
             self.append_carry()?;
         }
         Ok(Some(batch))
+    }
+}
+
+impl Guarded for CsvDecoder {
+    fn failed(&mut self) -> &mut Option<FormatError> {
+        &mut self.failed
     }
 }
 

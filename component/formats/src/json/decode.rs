@@ -13,6 +13,7 @@ use super::shape::Shape;
 use super::table::{Finding, Table};
 use super::text::Text;
 use super::token::Stop;
+use crate::decoder::Guarded;
 use crate::error::shortened;
 use crate::{BatchSize, Fault, FormatError, StreamDecoder, Tally};
 
@@ -293,19 +294,6 @@ impl JsonDecoder {
         }
     }
 
-    /// After an error there is nothing but that error.
-    fn guarded<T>(
-        &mut self,
-        step: impl FnOnce(&mut Self) -> Result<T, FormatError>,
-    ) -> Result<T, FormatError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        let outcome = step(self);
-        self.failed = outcome.as_ref().err().cloned();
-        outcome
-    }
-
     fn decode_all(&mut self, input: &[u8]) -> Result<usize, FormatError> {
         let mut taken = usize::try_from(self.skip).unwrap_or(usize::MAX).min(input.len());
         self.skip -= taken as u64;
@@ -329,6 +317,12 @@ impl JsonDecoder {
             self.take_carry()?;
         }
         Ok(Some(batch))
+    }
+}
+
+impl Guarded for JsonDecoder {
+    fn failed(&mut self) -> &mut Option<FormatError> {
+        &mut self.failed
     }
 }
 

@@ -8,6 +8,7 @@ use arrow_schema::SchemaRef;
 
 use super::TextFormat;
 use super::split::Size;
+use crate::decoder::Guarded;
 use crate::{BatchSize, Fault, FormatError, StreamDecoder, Tally};
 
 /// Bytes taken at once, so that a large chunk of input is not copied as a whole.
@@ -189,18 +190,6 @@ impl TextDecoder {
         Ok(())
     }
 
-    fn guarded<T>(
-        &mut self,
-        step: impl FnOnce(&mut Self) -> Result<T, FormatError>,
-    ) -> Result<T, FormatError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        let outcome = step(self);
-        self.failed = outcome.as_ref().err().cloned();
-        outcome
-    }
-
     fn decode_all(&mut self, input: &[u8]) -> Result<usize, FormatError> {
         let mut taken = usize::try_from(self.skip).unwrap_or(usize::MAX).min(input.len());
         self.skip -= taken as u64;
@@ -212,6 +201,12 @@ impl TextDecoder {
             self.cut_chunks();
         }
         Ok(taken)
+    }
+}
+
+impl Guarded for TextDecoder {
+    fn failed(&mut self) -> &mut Option<FormatError> {
+        &mut self.failed
     }
 }
 

@@ -45,12 +45,7 @@ impl TextFormat {
     ///
     /// [`FormatError::UnsupportedEncoding`] and [`FormatError::NotText`] for files that hold no
     /// UTF-8 text.
-    pub fn sniff(
-        name: &str,
-        sample: &[u8],
-        _complete: bool,
-        options: &TextOptions,
-    ) -> Result<Self, FormatError> {
+    pub fn sniff(name: &str, sample: &[u8], options: &TextOptions) -> Result<Self, FormatError> {
         let mark = encoding::utf8_start(sample, false)?;
         let source_file = name.rsplit('/').next().unwrap_or(name).to_owned();
         let extension = source_file.rsplit_once('.').map(|(_, extension)| extension);

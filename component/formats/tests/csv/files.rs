@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::rows::{Read, read};
+use super::reading::Read;
+use super::rows::read;
 
 fn file(name: &str) -> Read {
     let drive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/drive");

@@ -10,7 +10,7 @@ fn semicolons_part_columns() {
     let read = read("a;b\n1;2\n", &[]);
     assert_eq!(read.columns(), ["a Int64", "b Int64"]);
     assert_eq!(read.rows(), ["1|2"]);
-    assert_eq!(read.found("delimiter"), ";");
+    assert_eq!(read.found("csv.delimiter"), Some(";"));
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn a_file_without_a_header_loses_no_row() {
     let read = read("1,2\n3,4\n", &[]);
     assert_eq!(read.columns(), ["column0 Int64", "column1 Int64"]);
     assert_eq!(read.rows(), ["1|2", "3|4"]);
-    assert_eq!(read.found("header"), "no (the first row is like the others)");
+    assert_eq!(read.found("csv.header"), Some("no (the first row is like the others)"));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn integers_of_more_than_18_digits_stay_text() {
 fn comment_lines_are_skipped_above_and_between_rows() {
     let above = read("# made by hand\n# twice, \"really\na,b\n1,2\n", &[]);
     assert_eq!((above.columns().len(), above.rows()), (2, vec!["1|2".to_owned()]));
-    assert_eq!(above.found("skipped_lines"), "2");
+    assert_eq!(above.found("csv.skipped_lines"), Some("2"));
     let between = read("a,b,c\n1,2,3\n# half time\n4,5,6\n", &[]);
     assert_eq!(between.rows(), ["1|2|3", "4|5|6"]);
     assert_eq!(between.tally.comment_lines, 1);
@@ -84,7 +84,7 @@ fn a_header_with_too_few_names_is_no_preamble() {
 fn carriage_returns_alone_end_lines() {
     let read = read("a,b\r1,2\r3,4\r", &[]);
     assert_eq!(read.rows(), ["1|2", "3|4"]);
-    assert_eq!(read.found("newline"), "CR");
+    assert_eq!(read.found("csv.newline"), Some("CR"));
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn strict_mode_fails_at_the_first_thing_that_does_not_fit() {
 fn all_text_is_assumed_to_have_a_header() {
     let read = read("name,city\nAnn,Oslo\nBob,Bergen\n", &[]);
     assert_eq!(read.columns(), ["name Utf8", "city Utf8"]);
-    assert_eq!(read.found("header"), "yes (assumed, since every column is text)");
+    assert_eq!(read.found("csv.header"), Some("yes (assumed, since every column is text)"));
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn in_text_without_columns_nothing_parts_lines() {
     let read = read("comment\nFine\nGood, but slow\n\"Quoted, too\"\nBad; really\n", &[]);
     assert_eq!(read.columns(), ["comment Utf8"]);
     assert_eq!(read.rows(), ["Fine", "Good, but slow", "Quoted, too", "Bad; really"]);
-    assert_eq!(read.found("delimiter"), "none");
+    assert_eq!(read.found("csv.delimiter"), Some("none"));
 }
 
 #[test]

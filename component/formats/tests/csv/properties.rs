@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use tabular_formats::csv::{CsvFormat, CsvOptions};
 use tabular_formats::{BatchSize, FormatError, StreamDecoder as _, Tally};
 
-use super::rows::{decode, rows, try_read};
+use super::reading::{decode, rows};
+use super::rows::try_read;
 
 const LARGE: BatchSize = BatchSize { rows: usize::MAX, bytes: usize::MAX };
 

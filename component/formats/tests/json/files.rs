@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::rows::{Read, read};
+use super::reading::Read;
+use super::rows::read;
 
 fn file(name: &str, options: &[(&str, &str)]) -> Read {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
@@ -78,7 +79,7 @@ fn earthquakes_are_one_row_or_a_table_by_path() {
     let one = file("earthquakes.json", &[]);
     assert_eq!(one.columns(), ["type Utf8", "metadata Utf8", "features Utf8", "bbox Utf8"]);
     assert_eq!(one.rows().len(), 1);
-    assert!(one.found("hint").is_some_and(|hint| hint.contains("path = 'features'")));
+    assert!(one.found("json.hint").is_some_and(|hint| hint.contains("path = 'features'")));
     let features = file("earthquakes.json", &[("path", "features")]);
     assert_eq!(features.columns(), ["type Utf8", "properties Utf8", "geometry Utf8", "id Utf8"]);
     let rows = features.rows();

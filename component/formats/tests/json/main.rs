@@ -3,4 +3,6 @@
 mod files;
 mod matrix;
 mod properties;
+#[path = "../reading/mod.rs"]
+mod reading;
 mod rows;

@@ -3,7 +3,8 @@
 use tabular_formats::json::{JsonFormat, JsonOptions};
 use tabular_formats::{BatchSize, FormatError, StreamDecoder as _};
 
-use super::rows::{decode, options, read, rows, try_read};
+use super::reading::{decode, rows};
+use super::rows::{options, read, try_read};
 
 /// The error of a text that cannot be read.
 fn error(text: &str, options: &[(&str, &str)]) -> FormatError {
@@ -33,16 +34,16 @@ fn one_object_is_one_row_and_a_hint_tells_of_the_table_in_it() {
     let one = read(text, &[]);
     assert_eq!(one.columns(), ["kind Utf8", "value Utf8", "next Utf8"]);
     assert_eq!(one.rows(), [r#"list|[{"id":1},{"id":2}]|NULL"#]);
-    assert_eq!(one.found("records"), Some("one object"));
+    assert_eq!(one.found("json.records"), Some("one object"));
     let hint = "The one object is one row; path = 'value' reads the array of objects in it.";
-    assert_eq!(one.found("hint"), Some(hint));
+    assert_eq!(one.found("json.hint"), Some(hint));
     let inner = read(text, &[("path", "value")]);
     assert_eq!(
         (inner.columns(), inner.rows()),
         (vec!["id Int64".into()], vec!["1".into(), "2".into()])
     );
-    assert_eq!(inner.found("records"), Some("the array of objects `value`"));
-    assert_eq!(read(r#"{"a":[1,2]}"#, &[]).found("hint"), None);
+    assert_eq!(inner.found("json.records"), Some("the array of objects `value`"));
+    assert_eq!(read(r#"{"a":[1,2]}"#, &[]).found("json.hint"), None);
 }
 
 #[test]

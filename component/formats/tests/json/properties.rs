@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tabular_formats::json::{JsonFormat, JsonOptions};
 use tabular_formats::{BatchSize, FormatError, StreamDecoder as _, Tally};
 
-use super::rows::{decode, rows};
+use super::reading::{decode, rows};
 
 const LARGE: BatchSize = BatchSize { rows: usize::MAX, bytes: usize::MAX };
 

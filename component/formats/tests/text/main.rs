@@ -7,7 +7,7 @@ use tabular_formats::text::{TextDecoder, TextFormat, TextOptions};
 use tabular_formats::{BatchSize, FormatError, StreamDecoder as _, Tally};
 
 fn format_of(text: &[u8], options: &TextOptions) -> TextFormat {
-    TextFormat::sniff("notes/a \"b\".TXT", text, true, options).expect("the text is read")
+    TextFormat::sniff("notes/a \"b\".TXT", text, options).expect("the text is read")
 }
 
 fn decode(
@@ -106,7 +106,7 @@ fn bytes_that_are_not_utf_8_are_replaced_and_counted() {
 
 #[test]
 fn other_encodings_and_files_are_named() {
-    let sniff = |bytes| TextFormat::sniff("a.txt", bytes, true, &TextOptions::default());
+    let sniff = |bytes| TextFormat::sniff("a.txt", bytes, &TextOptions::default());
     let utf_16 = FormatError::UnsupportedEncoding { guess: "UTF-16 (little-endian)" };
     assert_eq!(sniff(b"\xFF\xFEa\0b\0"), Err(utf_16));
     assert!(matches!(sniff(b"PK\x03\x04\x14\0"), Err(FormatError::NotText { .. })));
@@ -173,7 +173,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(text: Vec<u8>, strict: bool) {
         let options = TextOptions { strict, chunk_size: 5, ..TextOptions::default() };
-        if TextFormat::sniff("x", &text, true, &options).is_ok() {
+        if TextFormat::sniff("x", &text, &options).is_ok() {
             let whole = read(&text, &options, usize::MAX);
             prop_assert_eq!(read(&text, &options, 1), whole);
         }
