@@ -145,7 +145,7 @@ fn ready(
     Ok(Ready {
         listen,
         control,
-        hosts: hosts::HOSTS.map(str::to_owned).to_vec(),
+        hosts: hosts::patterns(),
         ca,
         tenant_id: user.directory.to_string(),
         client_id: primary.client_id.to_string(),

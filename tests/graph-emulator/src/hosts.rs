@@ -1,18 +1,23 @@
 //! Which host names the emulator answers for, and which of its parts owns each.
 
+use crate::cloud::{Cloud, Instance, SHORT_HOST};
+
+/// The hosts of personal drives, which are in the global cloud only.
+const PERSONAL: [&str; 4] =
+    ["*.microsoftpersonalcontent.com", "*.files.1drv.com", "onedrive.live.com", "api.onedrive.com"];
+
 /// The names and suffix patterns that the emulator serves: `*.` stands for one or more labels.
-pub(crate) const HOSTS: [&str; 10] = [
-    "graph.microsoft.com",
-    "login.microsoftonline.com",
-    "login.microsoft.com",
-    "login.windows.net",
-    "sts.windows.net",
-    "*.sharepoint.com",
-    "*.microsoftpersonalcontent.com",
-    "*.files.1drv.com",
-    "onedrive.live.com",
-    "api.onedrive.com",
-];
+pub(crate) fn patterns() -> Vec<String> {
+    let graph = Cloud::ALL.into_iter().map(Cloud::graph_host);
+    let login = Instance::ALL.into_iter().flat_map(Instance::login_hosts).copied();
+    let fixed = graph.chain(login).chain([SHORT_HOST]).map(str::to_owned);
+    fixed.chain(download_patterns()).collect()
+}
+
+fn download_patterns() -> impl Iterator<Item = String> {
+    let sharepoint = Cloud::ALL.into_iter().map(|cloud| format!("*.{}", cloud.sharepoint()));
+    sharepoint.chain(PERSONAL.map(str::to_owned))
+}
 
 /// The part of the emulator that owns a host name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,12 +32,14 @@ pub(crate) enum Service {
 
 /// The owner of a host name (lower case, without port), or `None` for a name that is not served.
 pub(crate) fn service(host: &str) -> Option<Service> {
-    let pattern = HOSTS.iter().find(|pattern| matches(pattern, host))?;
-    Some(match *pattern {
-        "graph.microsoft.com" => Service::Graph,
-        name if name.starts_with("login.") || name.starts_with("sts.") => Service::Login,
-        _ => Service::Download,
-    })
+    if Cloud::of_graph(host).is_some() {
+        return Some(Service::Graph);
+    }
+    if host == SHORT_HOST || Instance::of_login(host).is_some() {
+        return Some(Service::Login);
+    }
+    let mut patterns = download_patterns();
+    patterns.any(|pattern| matches(&pattern, host)).then_some(Service::Download)
 }
 
 fn matches(pattern: &str, host: &str) -> bool {
@@ -62,10 +69,21 @@ mod tests {
 
     #[test]
     fn each_served_name_has_one_owner() {
-        assert_eq!(service("graph.microsoft.com"), Some(Service::Graph));
-        assert_eq!(service("login.microsoftonline.com"), Some(Service::Login));
-        assert_eq!(service("contoso-my.sharepoint.com"), Some(Service::Download));
-        assert_eq!(service("my.microsoftpersonalcontent.com"), Some(Service::Download));
+        for (host, owner) in [
+            ("graph.microsoft.com", Service::Graph),
+            ("dod-graph.microsoft.us", Service::Graph),
+            ("microsoftgraph.chinacloudapi.cn", Service::Graph),
+            ("login.microsoftonline.com", Service::Login),
+            ("login.microsoftonline.us", Service::Login),
+            ("login.chinacloudapi.cn", Service::Login),
+            ("microsoft.com", Service::Login),
+            ("contoso-my.sharepoint.com", Service::Download),
+            ("contoso-my.sharepoint-mil.us", Service::Download),
+            ("contoso-my.sharepoint.cn", Service::Download),
+            ("my.microsoftpersonalcontent.com", Service::Download),
+        ] {
+            assert_eq!(service(host), Some(owner), "{host}");
+        }
     }
 
     #[test]
@@ -75,6 +93,10 @@ mod tests {
             ".sharepoint.com",
             "a..sharepoint.com",
             "evilsharepoint.com",
+            "graph.microsoft.de",
+            "contoso.sharepoint.de",
+            "x.graph.microsoft.us",
+            "www.microsoft.com",
             "graph.microsoft.com.evil.test",
             "a b.sharepoint.com",
             "127.0.0.1",

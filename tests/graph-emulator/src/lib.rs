@@ -56,6 +56,7 @@ pub use state::StateError;
 
 mod body;
 mod clock;
+mod cloud;
 mod control;
 mod download;
 mod drive;

@@ -114,9 +114,10 @@ async fn own(
 ) -> Reply {
     match service {
         Service::Graph => {
-            body::compressed(graph::answer(world, head, body).await, &head.headers).await
+            let reply = graph::answer(world, host, head, body).await;
+            body::compressed(reply, &head.headers).await
         }
-        Service::Login => entra::answer(world, head, body).await,
+        Service::Login => entra::answer(world, host, head, body).await,
         Service::Download if graph::is_upload(head.uri.path()) => {
             graph::answer_upload(world, head, body).await
         }

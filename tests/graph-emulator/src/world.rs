@@ -233,7 +233,8 @@ impl World {
             let population = self.population();
             let user = population.user(user)?;
             population.application(client_id)?;
-            Grant::delegated(user, client_id, population.delegated(client_id, user))
+            let cloud = population.cloud(user.directory);
+            Grant::delegated(user, client_id, population.delegated(client_id, user), cloud)
         };
         self.tokens.mint(self, grant)
     }
@@ -314,8 +315,11 @@ impl Saved {
     fn fresh(profile: Profile, seed: &Seed, random_seed: Option<&str>) -> Self {
         let random = Random::new(random_seed);
         let now_ms = Clock::new(0).now_ms();
-        let population = Population::defaults(&random, &secret(&random), now_ms);
+        let mut population = Population::defaults(&random, &secret(&random), now_ms);
         let mut drives = drives(&random, &population, now_ms);
+        for user in population.add_national_clouds(&random, now_ms) {
+            drives.extend(user_drive(&random, &population, &user, now_ms));
+        }
         let user = population
             .user_named(match profile {
                 Profile::Business => "ann@contoso.com",

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::tokens::user;
 use super::{Answered, Asked, Refused, missing, refused, saved};
+use crate::cloud::Cloud;
 use crate::drive::DriveIds;
 use crate::guid::Guid;
 use crate::population::{
@@ -43,12 +44,16 @@ struct NewDirectory {
     /// The first is the default.
     domains: Vec<String>,
     sharepoint: String,
+    /// The global one unless told otherwise.
+    #[serde(default)]
+    cloud: Cloud,
 }
 
 fn add_directory(world: &World, new: NewDirectory) -> Answered {
     let directory = Directory {
         id: world.random.guid(),
         kind: DirectoryKind::Work,
+        cloud: new.cloud,
         name: new.name,
         domains: new.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
         sharepoint: new.sharepoint,

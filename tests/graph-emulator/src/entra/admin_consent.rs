@@ -8,7 +8,7 @@ use super::client::{Client, scripted};
 use super::errors::Refusal;
 use super::pages::{self, ACCEPT, BUTTON, CANARY, Question};
 use super::redirect::{self, Mode};
-use super::scope::{Asked, GRAPH};
+use super::scope::{Asked, GRAPH_ID};
 use crate::body::Reply;
 use crate::guid::Guid;
 use crate::population::{Consent, DirectoryKind, Principal, Scopes};
@@ -36,18 +36,18 @@ pub(super) fn answer(exchange: &Exchange<'_>, segment: &str) -> Reply {
 
 impl Request {
     fn parse(exchange: &Exchange<'_>, segment: &str) -> Result<Self, Refusal> {
-        let Exchange { world, form, .. } = *exchange;
-        let client = Client::find(world, segment, form.need("client_id")?)?;
+        let Exchange { world, instance, form, .. } = *exchange;
+        let client = Client::find(world, instance, segment, form.need("client_id")?)?;
         let application = &client.application;
         let redirect_uri = form.need("redirect_uri")?.to_owned();
         if redirect::kind(&application.redirects, &redirect_uri).is_none() {
             return Err(Refusal::new(50_011).about(redirect_uri).about(application.client_id));
         }
-        let directory = directory(world, client.authority)?;
+        let directory = directory(world, &client)?;
         scripted(&application.refusals)?;
         let scope = form.get("scope").map(str::to_owned);
-        let default = format!("{GRAPH}.default");
-        let asked = Asked::parse(scope.as_deref().unwrap_or(&default))?;
+        let default = format!("{GRAPH_ID}.default");
+        let asked = Asked::parse(scope.as_deref().unwrap_or(&default), instance)?;
         let (scopes, roles) = if asked.is_default() {
             (application.scopes.clone(), application.roles.clone())
         } else {
@@ -122,12 +122,14 @@ impl Request {
 
 /// The directory whose administrator signs in: the one of the ready file's person, if the URL names
 /// none.
-fn directory(world: &World, authority: Authority) -> Result<Guid, Refusal> {
+fn directory(world: &World, client: &Client) -> Result<Guid, Refusal> {
     let population = world.population();
     let is_work = |id: &Guid| {
-        population.directory(*id).is_some_and(|directory| directory.kind == DirectoryKind::Work)
+        population.directory(*id).is_some_and(|directory| {
+            directory.kind == DirectoryKind::Work && directory.cloud.instance() == client.instance
+        })
     };
-    match authority {
+    match client.authority {
         Authority::Directory(id) => Ok(id),
         Authority::Consumers => Err(Refusal::new(9_001_023)),
         Authority::Common | Authority::Organizations => {

@@ -9,8 +9,9 @@ use ring::signature::{
 use serde_json::Value;
 
 use super::errors::Refusal;
+use crate::cloud::Instance;
 use crate::guid::Guid;
-use crate::hosts::{self, Service};
+use crate::hosts;
 
 /// How far the clocks of client and service may differ.
 const SKEW_S: i64 = 300;
@@ -46,14 +47,13 @@ pub(super) fn check(token: &str, keys: &[String], expected: &Expected<'_>) -> Re
     Ok(())
 }
 
-/// The authority whose token endpoint or issuer an audience is, on any of the login hosts.
-pub(super) fn authority_of(audience: &str) -> Option<&str> {
+/// The authority whose token endpoint or issuer an audience is, on any of the login hosts of an
+/// instance.
+pub(super) fn authority_of(audience: &str) -> Option<(Instance, &str)> {
     let (host, path) = audience.strip_prefix("https://")?.split_once('/')?;
-    if hosts::service(&hosts::without_port(host)) != Some(Service::Login) {
-        return None;
-    }
+    let instance = Instance::of_login(&hosts::without_port(host))?;
     let (segment, rest) = path.split_once('/')?;
-    ["oauth2/v2.0/token", "oauth2/token", "v2.0"].contains(&rest).then_some(segment)
+    ["oauth2/v2.0/token", "oauth2/token", "v2.0"].contains(&rest).then_some((instance, segment))
 }
 
 /// A token in its parts.
@@ -190,8 +190,11 @@ mod tests {
     #[test]
     fn an_audience_is_a_token_endpoint_or_an_issuer_of_a_login_host() {
         let of = |path: &str| format!("https://login.microsoftonline.com/{path}");
-        assert_eq!(authority_of(&of("contoso.com/oauth2/v2.0/token")), Some("contoso.com"));
-        assert_eq!(authority_of(&of("contoso.com/v2.0")), Some("contoso.com"));
+        let contoso = Some((Instance::Global, "contoso.com"));
+        assert_eq!(authority_of(&of("contoso.com/oauth2/v2.0/token")), contoso);
+        assert_eq!(authority_of(&of("contoso.com/v2.0")), contoso);
+        let us = "https://login.microsoftonline.us/contoso.us/v2.0";
+        assert_eq!(authority_of(us), Some((Instance::UsGov, "contoso.us")));
         assert_eq!(authority_of(&of("contoso.com")), None);
         assert_eq!(authority_of("https://graph.microsoft.com/contoso.com/v2.0"), None);
     }

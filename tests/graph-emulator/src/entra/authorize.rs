@@ -61,8 +61,8 @@ pub(super) fn answer(exchange: &Exchange<'_>, segment: &str) -> Reply {
 
 impl<'a> Authorization<'a> {
     fn begin(exchange: &Exchange<'a>, segment: &str) -> Result<Self, Refusal> {
-        let Exchange { world, form, trace, .. } = *exchange;
-        let client = Client::find(world, segment, form.need("client_id")?)?;
+        let Exchange { world, instance, form, trace, .. } = *exchange;
+        let client = Client::find(world, instance, segment, form.need("client_id")?)?;
         let registered = &client.application.redirects;
         let redirect_uri = match (form.get("redirect_uri"), &registered[..]) {
             (Some(asked), _) => asked.to_owned(),
@@ -78,7 +78,8 @@ impl<'a> Authorization<'a> {
 
     fn step(&self, exchange: &Exchange<'_>, segment: &str) -> Result<Step, Refusal> {
         check_response_type(self.form.need("response_type")?)?;
-        let asked = Asked::parse(self.form.need("scope")?).map_err(|it| self.with_client(it))?;
+        let asked = Asked::parse(self.form.need("scope")?, exchange.instance)
+            .map_err(|it| self.with_client(it))?;
         let challenge = Challenge::parse(self.form)?;
         if self.kind == RedirectKind::Spa && challenge.is_none() {
             return Err(Refusal::new(9_002_325));
@@ -90,7 +91,7 @@ impl<'a> Authorization<'a> {
             None => {
                 let (form, client) = (self.form, &self.client);
                 let (login, domain) = (form.get("login_hint"), form.get("domain_hint"));
-                let user = sign_in::person(self.world, client, login, domain)?;
+                let user = sign_in::person(self.world, client, &asked, login, domain)?;
                 let asks = self.world.variants().sign_in == SignIn::Page;
                 if asks && asking != Asking::Never {
                     return Ok(Step::Page(self.page(segment, &user, &asked)));
@@ -104,7 +105,7 @@ impl<'a> Authorization<'a> {
             offline: asked.offline,
             spa: self.kind == RedirectKind::Spa,
             native: self.kind == RedirectKind::Native,
-            ..Grant::delegated(&user, self.client.application.client_id, scopes)
+            ..self.client.grant(self.world, &user, &asked, scopes)
         };
         let code = self.issue(Code {
             grant,
@@ -186,7 +187,7 @@ impl<'a> Authorization<'a> {
         let mut fields = vec![
             ("error", error.to_owned()),
             ("error_description", refusal.description(self.trace)),
-            ("error_uri", refusal.error_uri()),
+            ("error_uri", refusal.error_uri(self.trace)),
         ];
         if let Some(sub) = refusal.sub() {
             let name = if sub == "cancel" { "error_subcode" } else { "suberror" };

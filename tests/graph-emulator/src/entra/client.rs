@@ -6,8 +6,13 @@ use super::assertion::{self, Expected};
 use super::authority::Authority;
 use super::errors::Refusal;
 use super::form::{Form, basic_credentials};
+use super::scope::Asked;
+use super::tokens::Grant;
+use crate::cloud::Instance;
 use crate::guid::Guid;
-use crate::population::{Application, Audience, CONSUMERS, Principal, Refusals, User};
+use crate::population::{
+    Application, Audience, CONSUMERS, Population, Principal, Refusals, Scopes, User,
+};
 use crate::world::World;
 
 /// The only kind of assertion there is. (7.3)
@@ -17,6 +22,7 @@ const MICROSOFT_ACCOUNTS: &str = "Microsoft Accounts";
 
 /// An application at an authority. Holds hashes of secrets, hence no `Debug`.
 pub(super) struct Client {
+    pub(super) instance: Instance,
     pub(super) authority: Authority,
     pub(super) application: Application,
 }
@@ -34,9 +40,14 @@ pub(super) enum Proof {
 
 impl Client {
     /// The tenant first, then the application, then whether the two go together. (7.5)
-    pub(super) fn find(world: &World, segment: &str, client_id: &str) -> Result<Self, Refusal> {
+    pub(super) fn find(
+        world: &World,
+        instance: Instance,
+        segment: &str,
+        client_id: &str,
+    ) -> Result<Self, Refusal> {
         let population = world.population();
-        let authority = Authority::parse(segment, &population)?;
+        let authority = Authority::parse(segment, instance, &population)?;
         let known = client_id.parse().ok().and_then(|id: Guid| population.application(id));
         let not_found = || {
             let directory = match authority {
@@ -61,7 +72,7 @@ impl Client {
         if application.disabled {
             return Err(Refusal::new(70_001).about(client_id));
         }
-        Ok(Self { authority, application })
+        Ok(Self { instance, authority, application })
     }
 
     /// Checks who asks, then what is scripted against the application.
@@ -101,8 +112,9 @@ impl Client {
         }
         let population = world.population();
         let is_audience = |audience: &str| {
-            let segment = assertion::authority_of(audience)?;
-            Some(Authority::parse(segment, &population).ok()? == self.authority)
+            let (instance, segment) = assertion::authority_of(audience)?;
+            let authority = Authority::parse(segment, instance, &population).ok()?;
+            Some(instance == self.instance && authority == self.authority)
         };
         assertion::check(
             token,
@@ -117,15 +129,20 @@ impl Client {
 
     /// Refuses a person who cannot use the application here. (7.5)
     pub(super) fn admits(&self, world: &World, user: &User) -> Result<(), Refusal> {
-        if self.takes(user) {
+        let population = world.population();
+        if self.takes(&population, user) {
             return Ok(());
+        }
+        let cloud = population.cloud(user.directory);
+        if cloud.instance() != self.instance {
+            // Who is of another instance does not exist here.
+            return Err(Refusal::new(50_034).about(&user.email));
         }
         let provider = if user.directory == CONSUMERS {
             "live.com".to_owned()
         } else {
-            format!("https://sts.windows.net/{}/", user.directory)
+            format!("{}/{}/", cloud.instance().sts(), user.directory)
         };
-        let population = world.population();
         let directory = match self.authority {
             Authority::Directory(id) => id,
             _ => self.application.home,
@@ -138,8 +155,12 @@ impl Client {
             .about(self.application.client_id))
     }
 
-    /// Whether the person is of the right kind and directory for application and authority.
-    pub(super) fn takes(&self, user: &User) -> bool {
+    /// Whether the person is of the right instance, kind and directory for application and
+    /// authority.
+    pub(super) fn takes(&self, population: &Population, user: &User) -> bool {
+        if population.cloud(user.directory).instance() != self.instance {
+            return false;
+        }
         let personal = user.directory == CONSUMERS;
         let taken = match self.application.audience {
             Audience::Directory => user.directory == self.application.home,
@@ -148,6 +169,17 @@ impl Client {
             Audience::Consumers => personal,
         };
         taken && self.authority.admits(user)
+    }
+
+    /// What a person grants the application, for the Graph that is meant.
+    pub(super) fn grant(&self, world: &World, user: &User, asked: &Asked, scopes: Scopes) -> Grant {
+        let cloud = asked.graph(world.population().cloud(user.directory));
+        Grant::delegated(user, self.application.client_id, scopes, cloud)
+    }
+
+    /// Whether a grant was given at this instance: no other knows its codes and tokens.
+    pub(super) fn knows(&self, grant: &Grant) -> bool {
+        grant.cloud.instance() == self.instance
     }
 
     /// Whether the application is installed in a directory: at home, or where somebody consented.

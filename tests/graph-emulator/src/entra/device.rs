@@ -6,15 +6,15 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::client::Client;
-use super::device_codes::LIFETIME_MS;
+use super::device_codes::{DeviceCode, LIFETIME_MS};
 use super::errors::Refusal;
 use super::pages::{self, ACCEPT, BUTTON, CANARY, Question};
 use super::scope::Asked;
 use super::{Exchange, reply};
 use crate::body::Reply;
+use crate::cloud::SHORT_HOST;
+use crate::population::User;
 
-/// Where people enter codes; a name that the emulator serves.
-const PAGE: &str = "https://login.microsoft.com/device";
 /// Seconds between two polls.
 const INTERVAL_S: u64 = 5;
 /// Letters and digits that cannot be mistaken for each other.
@@ -25,27 +25,29 @@ const LOGIN: &str = "login";
 
 /// Gives a device its codes. Blocks.
 pub(super) fn begin(exchange: &Exchange<'_>, segment: &str) -> Result<Reply, Refusal> {
-    let Exchange { world, form, trace, .. } = *exchange;
+    let Exchange { world, instance, form, trace, .. } = *exchange;
     let client_id = form.need("client_id")?;
     let scope = form.need("scope")?;
-    let client = Client::find(world, segment, client_id)?;
-    let asked = Asked::parse(scope).map_err(|refusal| match refusal.code() {
+    let client = Client::find(world, instance, segment, client_id)?;
+    let asked = Asked::parse(scope, instance).map_err(|refusal| match refusal.code() {
         65_001 => client.not_consented(),
         _ => refusal,
     })?;
     let user_code = world.random.text::<9>(USER_CODE_ALPHABET);
     let device_code = URL_SAFE_NO_PAD.encode(world.random.bytes::<150>());
-    let client_id = client.application.client_id;
-    let codes = &world.sign_ins.device_codes;
-    codes.keep(&device_code, &user_code, client_id, asked, trace.now_ms);
+    world.sign_ins.device_codes.keep(
+        &device_code,
+        DeviceCode::new(&user_code, instance, client.application.client_id, asked, trace.now_ms),
+    );
+    let page = format!("https://{SHORT_HOST}{}", instance.device_path());
     let answer = json!({
         "user_code": user_code,
         "device_code": device_code,
-        "verification_uri": PAGE,
+        "verification_uri": page,
         "expires_in": LIFETIME_MS / 1_000,
         "interval": INTERVAL_S,
         "message": format!(
-            "To sign in, use a web browser to open the page {PAGE} and enter the code {user_code} \
+            "To sign in, use a web browser to open the page {page} and enter the code {user_code} \
              to authenticate."
         ),
     });
@@ -66,7 +68,14 @@ pub(super) fn page(exchange: &Exchange<'_>) -> Reply {
 fn show(exchange: &Exchange<'_>) -> Reply {
     let Exchange { world, form, trace, .. } = *exchange;
     let canary = world.sign_ins.pages.show(&world.random, "device", trace.now_ms);
-    let email = world.primary_user().map(|user| user.email).unwrap_or_default();
+    let email = {
+        let population = world.population();
+        let is_here =
+            |user: &&User| population.cloud(user.directory).instance() == exchange.instance;
+        let primary = population.user(world.primary.user).filter(is_here);
+        let user = primary.or_else(|| population.users.iter().find(is_here));
+        user.map(|user| user.email.clone()).unwrap_or_default()
+    };
     let question = Question {
         title: "Enter code",
         lines: &["Enter the code displayed on your app or device.".to_owned()],
@@ -81,14 +90,15 @@ fn show(exchange: &Exchange<'_>) -> Reply {
 }
 
 fn enter(exchange: &Exchange<'_>) -> Result<&'static str, Refusal> {
-    let Exchange { world, form, trace, .. } = *exchange;
+    let Exchange { world, instance, form, trace, .. } = *exchange;
     let canary = form.get(CANARY).unwrap_or_default();
     if !world.sign_ins.pages.answer(canary, "device", trace.now_ms) {
         return Err(Refusal::malformed());
     }
     let user_code = form.need(USER_CODE)?;
     let codes = &world.sign_ins.device_codes;
-    if codes.waiting(user_code, trace.now_ms).is_none() {
+    let waiting = codes.waiting(user_code, trace.now_ms);
+    if waiting.is_none_or(|code| code.instance != instance) {
         return Err(Refusal::new(70_018).saying("The code that was entered is not valid."));
     }
     if !form.says(BUTTON, ACCEPT) {
@@ -96,8 +106,13 @@ fn enter(exchange: &Exchange<'_>) -> Result<&'static str, Refusal> {
         return Ok("You have cancelled the sign-in. You may close this window.");
     }
     let name = form.need(LOGIN)?;
-    let user = world.population().user_named(name.trim()).map(|user| user.object_id);
-    let user = user.ok_or_else(|| Refusal::new(50_034).about(name))?;
+    let user = {
+        let population = world.population();
+        let user = population.user_named(name.trim());
+        user.filter(|user| population.cloud(user.directory).instance() == instance)
+            .map(|user| user.object_id)
+            .ok_or_else(|| Refusal::new(50_034).about(name))?
+    };
     codes.approve(user_code, user);
     Ok("You have signed in on your device. You may now close this window.")
 }

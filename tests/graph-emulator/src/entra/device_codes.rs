@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::scope::Asked;
 use super::tokens::hash;
+use crate::cloud::Instance;
 use crate::guid::Guid;
 
 /// From issue to death of a device code.
@@ -17,6 +18,8 @@ pub(super) struct DeviceCode {
     /// SHA-256 in base64 of the code that the device polls with.
     sha256: String,
     user_code: String,
+    /// Where it was issued.
+    pub(super) instance: Instance,
     pub(super) client_id: Guid,
     pub(super) asked: Asked,
     pub(super) issued_ms: i64,
@@ -46,26 +49,12 @@ impl DeviceCodes {
         self.answer(user_code, State::Declined)
     }
 
-    pub(super) fn keep(
-        &self,
-        device_code: &str,
-        user_code: &str,
-        client_id: Guid,
-        asked: Asked,
-        now_ms: i64,
-    ) {
+    pub(super) fn keep(&self, device_code: &str, code: DeviceCode) {
         let mut codes = self.codes();
         if codes.len() >= MOST {
             codes.remove(0);
         }
-        codes.push(DeviceCode {
-            sha256: hash(device_code),
-            user_code: user_code.to_owned(),
-            client_id,
-            asked,
-            issued_ms: now_ms,
-            state: State::Waiting,
-        });
+        codes.push(DeviceCode { sha256: hash(device_code), ..code });
     }
 
     pub(super) fn find(&self, device_code: &str) -> Option<DeviceCode> {
@@ -101,6 +90,25 @@ impl DeviceCodes {
 }
 
 impl DeviceCode {
+    /// A code that waits for a person.
+    pub(super) fn new(
+        user_code: &str,
+        instance: Instance,
+        client_id: Guid,
+        asked: Asked,
+        now_ms: i64,
+    ) -> Self {
+        Self {
+            sha256: String::new(),
+            user_code: user_code.to_owned(),
+            instance,
+            client_id,
+            asked,
+            issued_ms: now_ms,
+            state: State::Waiting,
+        }
+    }
+
     /// People type codes in either case and with spaces.
     fn is_waiting_for(&self, user_code: &str) -> bool {
         self.state == State::Waiting && self.user_code.eq_ignore_ascii_case(user_code.trim())
@@ -115,7 +123,8 @@ mod tests {
     #[test]
     fn a_device_code_is_answered_once_and_redeemed_once() {
         let codes = DeviceCodes::default();
-        codes.keep("device", "ABCD2345X", Guid::NIL, Asked::default(), 0);
+        let (instance, asked) = (Instance::Global, Asked::default());
+        codes.keep("device", DeviceCode::new("ABCD2345X", instance, Guid::NIL, asked, 0));
         assert!(!codes.approve("OTHER", Guid::NIL));
         assert!(codes.waiting("abcd2345x", 0).is_some());
         assert!(codes.waiting("abcd2345x", LIFETIME_MS).is_none());

@@ -5,38 +5,12 @@ use serde_json::{Value, json};
 use super::Exchange;
 use super::authority::Authority;
 use super::errors::Refusal;
-use crate::hosts::{self, Service};
+use crate::cloud::Instance;
+use crate::hosts;
 use crate::population::CONSUMERS;
 
-const LOGIN: &str = "https://login.microsoftonline.com";
-/// The names of the clouds, as the document has them: of the same cloud on one line.
-const CLOUDS: [(&str, &str, &[&str]); 4] = [
-    (
-        "login.microsoftonline.com",
-        "login.windows.net",
-        &[
-            "login.microsoftonline.com",
-            "login.windows.net",
-            "login.microsoft.com",
-            "sts.windows.net",
-        ],
-    ),
-    (
-        "login.partner.microsoftonline.cn",
-        "login.partner.microsoftonline.cn",
-        &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
-    ),
-    (
-        "login.microsoftonline.us",
-        "login.microsoftonline.us",
-        &["login.microsoftonline.us", "login.usgovcloudapi.net"],
-    ),
-    (
-        "login-us.microsoftonline.com",
-        "login-us.microsoftonline.com",
-        &["login-us.microsoftonline.com"],
-    ),
-];
+/// A name that the document has too, of an instance that is not emulated.
+const UNSERVED: &str = "login-us.microsoftonline.com";
 
 /// Which form of the documents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,14 +25,24 @@ pub(super) fn configuration(
     segment: &str,
     version: Version,
 ) -> Result<Value, Refusal> {
-    let authority = Authority::parse(segment, &exchange.world.population())?;
-    let base = format!("{LOGIN}/{}", name(authority));
+    let instance = exchange.instance;
+    let (authority, cloud) = {
+        let population = exchange.world.population();
+        let authority = Authority::parse(segment, instance, &population)?;
+        let cloud = match authority {
+            Authority::Directory(id) => population.cloud(id),
+            _ => instance.usual_cloud(),
+        };
+        (authority, cloud)
+    };
+    let login = instance.login();
+    let base = format!("{login}/{}", name(authority));
     let (oauth, keys) = match version {
-        Version::One => (format!("{base}/oauth2"), format!("{LOGIN}/common/discovery/keys")),
+        Version::One => (format!("{base}/oauth2"), format!("{login}/common/discovery/keys")),
         Version::Two => (format!("{base}/oauth2/v2.0"), format!("{base}/discovery/v2.0/keys")),
     };
     Ok(json!({
-        "issuer": issuer(authority, version),
+        "issuer": issuer(instance, authority, version),
         "authorization_endpoint": format!("{oauth}/authorize"),
         "token_endpoint": format!("{oauth}/token"),
         "device_authorization_endpoint": format!("{oauth}/devicecode"),
@@ -75,15 +59,15 @@ pub(super) fn configuration(
             "cloud_graph_host_name", "msgraph_host", "aud", "exp", "iat", "auth_time", "acr",
             "nonce", "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email"],
         "request_uri_parameter_supported": false,
-        "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo",
+        "userinfo_endpoint": format!("{}/oidc/userinfo", cloud.graph()),
         "http_logout_supported": true,
         "frontchannel_logout_supported": true,
         "kerberos_endpoint": format!("{base}/kerberos"),
         "tenant_region_scope": null,
-        "cloud_instance_name": "microsoftonline.com",
-        "cloud_graph_host_name": "graph.windows.net",
-        "msgraph_host": "graph.microsoft.com",
-        "rbac_url": "https://pas.windows.net",
+        "cloud_instance_name": instance.name(),
+        "cloud_graph_host_name": instance.directory_graph_host(),
+        "msgraph_host": cloud.graph_host(),
+        "rbac_url": instance.rbac(),
     }))
 }
 
@@ -98,24 +82,25 @@ fn name(authority: Authority) -> String {
 }
 
 /// The directory is not known before somebody signs in: the issuer is a template. (7.1)
-fn issuer(authority: Authority, version: Version) -> String {
+fn issuer(instance: Instance, authority: Authority, version: Version) -> String {
     let directory = match authority {
         Authority::Common | Authority::Organizations => "{tenantid}".to_owned(),
         Authority::Consumers => CONSUMERS.to_string(),
         Authority::Directory(id) => id.to_string(),
     };
     match version {
-        Version::One => format!("https://sts.windows.net/{directory}/"),
-        Version::Two => format!("{LOGIN}/{directory}/v2.0"),
+        Version::One => format!("{}/{directory}/", instance.sts()),
+        Version::Two => format!("{}/{directory}/v2.0", instance.login()),
     }
 }
 
 /// The keys that tokens are signed with. Blocks, and long at the first time.
 pub(super) fn keys(exchange: &Exchange<'_>, segment: &str) -> Result<Value, Refusal> {
-    let world = exchange.world;
-    let authority = Authority::parse(segment, &world.population())?;
+    let Exchange { world, instance, .. } = *exchange;
+    let authority = Authority::parse(segment, instance, &world.population())?;
     let is_new = !world.signer.has_key();
-    let key = world.signer.public_key(&world.random, &issuer(authority, Version::Two));
+    let issuer = issuer(instance, authority, Version::Two);
+    let key = world.signer.public_key(&world.random, instance, &issuer);
     let key = key.ok_or_else(Refusal::unavailable)?;
     // Who has seen a key expects it to stay.
     if is_new {
@@ -130,18 +115,16 @@ pub(super) fn instance(exchange: &Exchange<'_>) -> Result<Value, Refusal> {
     let after = endpoint.strip_prefix("https://").unwrap_or_default();
     let (host, path) = after.split_once('/').unwrap_or((after, ""));
     let host = hosts::without_port(host);
-    let known = hosts::service(&host) == Some(Service::Login)
-        || CLOUDS.iter().any(|(.., aliases)| aliases.contains(&host.as_str()));
-    if !known {
+    if Instance::of_login(&host).is_none() && host != UNSERVED {
         return Err(Refusal::new(50_049));
     }
     let tenant = path.split('/').next().filter(|it| !it.is_empty()).unwrap_or("common");
-    let metadata: Vec<Value> = CLOUDS
+    let line = |network: &str, cache: &str, aliases: &[&str]| json!({ "preferred_network": network, "preferred_cache": cache, "aliases": aliases });
+    let mut metadata: Vec<Value> = Instance::ALL
         .iter()
-        .map(|(network, cache, aliases)| {
-            json!({ "preferred_network": network, "preferred_cache": cache, "aliases": aliases })
-        })
+        .map(|it| line(it.login_host(), it.preferred_cache(), it.login_hosts()))
         .collect();
+    metadata.push(line(UNSERVED, UNSERVED, &[UNSERVED]));
     Ok(json!({
         "tenant_discovery_endpoint":
             format!("https://{host}/{tenant}/v2.0/.well-known/openid-configuration"),

@@ -7,6 +7,7 @@ use super::reply;
 use super::table::{self, AtAuthorize, Row};
 use crate::body::Reply;
 use crate::clock;
+use crate::cloud::Instance;
 use crate::guid::Guid;
 use crate::world::World;
 
@@ -110,8 +111,8 @@ impl Refusal {
         )
     }
 
-    pub(super) fn error_uri(&self) -> String {
-        format!("https://login.microsoftonline.com/error?code={}", self.code)
+    pub(super) fn error_uri(&self, trace: &Trace) -> String {
+        format!("{}/error?code={}", trace.instance.login(), self.code)
     }
 
     pub(super) fn sub(&self) -> Option<&'static str> {
@@ -152,7 +153,7 @@ impl Refusal {
             "timestamp": clock::entra(trace.now_ms),
             "trace_id": trace.trace_id,
             "correlation_id": trace.correlation_id,
-            "error_uri": self.error_uri(),
+            "error_uri": self.error_uri(trace),
         });
         if let Some(suberror) = self.sub() {
             body["suberror"] = json!(suberror);
@@ -171,6 +172,7 @@ fn echo(text: &str) -> &str {
 /// The identifiers and the time that go with one exchange.
 pub(super) struct Trace {
     pub(super) now_ms: i64,
+    pub(super) instance: Instance,
     pub(super) trace_id: Guid,
     /// The client's own, if it sent one. (7.5)
     pub(super) correlation_id: Guid,
@@ -180,10 +182,11 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    pub(super) fn new(world: &World, headers: &HeaderMap) -> Self {
+    pub(super) fn new(world: &World, instance: Instance, headers: &HeaderMap) -> Self {
         let sent = headers.get("client-request-id").and_then(|value| value.to_str().ok());
         Self {
             now_ms: world.clock.now_ms(),
+            instance,
             trace_id: world.random.guid(),
             correlation_id: sent
                 .and_then(|id| id.trim_matches(['{', '}']).parse().ok())
@@ -205,7 +208,8 @@ mod tests {
 
     fn trace(crlf: bool) -> Trace {
         let guid = Guid::from_u128(7);
-        Trace { now_ms: 0, trace_id: guid, correlation_id: guid, policy: guid, crlf }
+        let instance = Instance::Global;
+        Trace { now_ms: 0, instance, trace_id: guid, correlation_id: guid, policy: guid, crlf }
     }
 
     /// Section 7.5: either separator.

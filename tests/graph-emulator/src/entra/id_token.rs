@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::tokens::subject;
+use crate::cloud::Instance;
 use crate::guid::Guid;
 use crate::population::User;
 use crate::random::Random;
@@ -15,6 +16,7 @@ const LIFETIME_S: i64 = 3_600;
 /// The claims of an id_token in the shape of version 2. (7.6)
 pub(super) fn claims(
     random: &Random,
+    instance: Instance,
     user: &User,
     client_id: Guid,
     now_ms: i64,
@@ -24,7 +26,7 @@ pub(super) fn claims(
     let now_s = now_ms / 1_000;
     let mut claims = json!({
         "aud": client_id,
-        "iss": format!("https://login.microsoftonline.com/{}/v2.0", user.directory),
+        "iss": format!("{}/{}/v2.0", instance.login(), user.directory),
         "iat": now_s,
         "nbf": now_s,
         "exp": now_s + LIFETIME_S,

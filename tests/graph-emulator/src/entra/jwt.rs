@@ -12,6 +12,7 @@ use rsa::rand_core::{self, CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::cloud::Instance;
 use crate::random::Random;
 
 /// What the key and its identifier are derived for.
@@ -76,7 +77,12 @@ impl Signer {
     }
 
     /// The public key as a JSON Web Key (RFC 7517); `None` if no key can be made. Blocks.
-    pub(super) fn public_key(&self, random: &Random, issuer: &str) -> Option<Value> {
+    pub(super) fn public_key(
+        &self,
+        random: &Random,
+        instance: Instance,
+        issuer: &str,
+    ) -> Option<Value> {
         let public = RsaPublicKeyComponents::<Vec<u8>>::from(self.made(random)?.pair.public());
         let key_id = key_id(random);
         Some(json!({
@@ -86,7 +92,7 @@ impl Signer {
             "x5t": key_id,
             "n": URL_SAFE_NO_PAD.encode(public.n),
             "e": URL_SAFE_NO_PAD.encode(public.e),
-            "cloud_instance_name": "microsoftonline.com",
+            "cloud_instance_name": instance.name(),
             "issuer": issuer,
         }))
     }
@@ -159,7 +165,7 @@ mod tests {
         assert!(!first.has_key());
         let token = first.sign(&json!({ "sub": "ann" }), &random).unwrap();
         let again = Signer::new(&first.key()).unwrap();
-        let key = again.public_key(&random, "").unwrap();
+        let key = again.public_key(&random, Instance::Global, "").unwrap();
         let number = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
         RsaPublicKeyComponents { n: number("n"), e: number("e") }

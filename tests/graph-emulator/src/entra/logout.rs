@@ -6,9 +6,9 @@ use crate::body::Reply;
 
 /// Sends the browser back if the address is registered, else says so. No token ends. (7.4)
 pub(super) fn answer(exchange: &Exchange<'_>, segment: &str) -> Reply {
-    let Exchange { world, form, trace, .. } = *exchange;
+    let Exchange { world, instance, form, trace, .. } = *exchange;
     let population = world.population();
-    if let Err(refusal) = Authority::parse(segment, &population) {
+    if let Err(refusal) = Authority::parse(segment, instance, &population) {
         return pages::refused(&refusal, trace);
     }
     let back = form.get("post_logout_redirect_uri").filter(|uri| {

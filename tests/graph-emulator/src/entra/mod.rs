@@ -12,6 +12,7 @@ pub(crate) use sign_ins::SignIns;
 pub(crate) use tokens::{Access, Grant, SavedToken, TokenSet, TokenStore};
 
 use crate::body::{Counted, Reply, plain};
+use crate::cloud::Instance;
 use crate::world::World;
 use door::Door;
 use errors::Trace;
@@ -37,6 +38,7 @@ mod realm;
 mod redirect;
 mod reply;
 mod scope;
+mod short_address;
 mod sign_in;
 mod sign_ins;
 mod table;
@@ -49,6 +51,8 @@ const MAX_FORM: usize = 64 * 1024;
 /// A request, and what goes with its answer.
 struct Exchange<'a> {
     world: &'a World,
+    /// Whose host was asked.
+    instance: Instance,
     method: &'a Method,
     path: &'a str,
     headers: &'a HeaderMap,
@@ -58,13 +62,21 @@ struct Exchange<'a> {
 }
 
 /// Answers a request to a login host.
-pub(crate) async fn answer(world: &Arc<World>, head: &Parts, body: Counted<Incoming>) -> Reply {
+pub(crate) async fn answer(
+    world: &Arc<World>,
+    host: &str,
+    head: &Parts,
+    body: Counted<Incoming>,
+) -> Reply {
+    let Some(instance) = Instance::of_login(host) else {
+        return short_address::answer(head.uri.path());
+    };
     let body = Limited::new(body, MAX_FORM).collect().await.ok().map(|body| body.to_bytes());
     let world = Arc::clone(world);
     let (method, uri, headers) = (head.method.clone(), head.uri.clone(), head.headers.clone());
     // Tokens and consents are on disk before anybody hears of them, which blocks.
     let answered = tokio::task::spawn_blocking(move || {
-        respond(&world, &method, &uri, &headers, body.as_deref())
+        respond(&world, instance, &method, &uri, &headers, body.as_deref())
     });
     let failed = |_| plain(StatusCode::INTERNAL_SERVER_ERROR, "500 - the emulator failed\n");
     answered.await.unwrap_or_else(failed)
@@ -72,6 +84,7 @@ pub(crate) async fn answer(world: &Arc<World>, head: &Parts, body: Counted<Incom
 
 fn respond(
     world: &World,
+    instance: Instance,
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
@@ -81,7 +94,7 @@ fn respond(
     let Some(door) = Door::find(path) else {
         return plain(StatusCode::NOT_FOUND, "404 - not found\n");
     };
-    let trace = Trace::new(world, headers);
+    let trace = Trace::new(world, instance, headers);
     let crosses_origins = door.is_for_programs() && headers.contains_key(header::ORIGIN);
     if crosses_origins && method == Method::OPTIONS {
         let mut reply = plain(StatusCode::OK, "");
@@ -93,7 +106,8 @@ fn respond(
     }
     let answered = door.read(method, uri, headers, body).and_then(|form| {
         let body = body.unwrap_or_default();
-        door.open(&Exchange { world, method, path, headers, form: &form, body, trace: &trace })
+        let (form, trace) = (&form, &trace);
+        door.open(&Exchange { world, instance, method, path, headers, form, body, trace })
     });
     let mut reply = answered.unwrap_or_else(|refusal| door.refuse(refusal, &trace));
     if crosses_origins {

@@ -3,22 +3,24 @@
 use serde_json::{Value, json};
 
 use super::Exchange;
-use crate::population::{DirectoryKind, Population};
+use crate::cloud::Instance;
+use crate::population::{DirectoryKind, Population, User};
 
 /// The realm of a name's domain, which MSAL asks for before a password is used.
 pub(super) fn user_realm(exchange: &Exchange<'_>, name: &str) -> Value {
     let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
     let domain = domain(&name);
     let population = exchange.world.population();
-    if !is_work(&population, &domain) {
+    let instance = exchange.instance;
+    if !is_work(&population, instance, &domain) {
         return json!({ "ver": "1.0", "account_type": "Unknown" });
     }
     json!({
         "ver": "1.0",
         "account_type": "Managed",
         "domain_name": domain,
-        "cloud_instance_name": "microsoftonline.com",
-        "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+        "cloud_instance_name": instance.name(),
+        "cloud_audience_urn": instance.federation(),
     })
 }
 
@@ -27,7 +29,8 @@ pub(super) fn credential_type(exchange: &Exchange<'_>) -> Value {
     let asked: Value = serde_json::from_slice(exchange.body).unwrap_or_default();
     let name = asked["username"].as_str().unwrap_or_default();
     let population = exchange.world.population();
-    let exists = match population.user_named(name) {
+    let is_here = |user: &&User| population.cloud(user.directory).instance() == exchange.instance;
+    let exists = match population.user_named(name).filter(is_here) {
         None => 1,
         Some(user) if user.cid.is_some() => 5,
         Some(_) => 0,
@@ -39,7 +42,9 @@ pub(super) fn credential_type(exchange: &Exchange<'_>) -> Value {
         "IsUnmanaged": false,
         "ThrottleStatus": 0,
         "Credentials": { "PrefCredential": 1, "HasPassword": true },
-        "EstsProperties": { "DomainType": if is_work(&population, &domain(name)) { 3 } else { 1 } },
+        "EstsProperties": {
+            "DomainType": if is_work(&population, exchange.instance, &domain(name)) { 3 } else { 1 },
+        },
     })
 }
 
@@ -47,9 +52,10 @@ fn domain(name: &str) -> String {
     name.rsplit_once('@').map_or(name, |(_, domain)| domain).to_ascii_lowercase()
 }
 
-fn is_work(population: &Population, domain: &str) -> bool {
+fn is_work(population: &Population, instance: Instance, domain: &str) -> bool {
     population.directories.iter().any(|directory| {
         directory.kind == DirectoryKind::Work
+            && directory.cloud.instance() == instance
             && directory.domains.iter().any(|known| known == domain)
     })
 }

@@ -17,11 +17,8 @@ const HEADERS: [(HeaderName, &str); 9] = [
     (HeaderName::from_static("x-ms-clitelem"), "1,0,0,,"),
     (HeaderName::from_static("x-xss-protection"), "0"),
 ];
-/// The cookies that every answer sets; nothing depends on them. (7.3)
-const COOKIES: [&str; 2] = [
-    "fpc=emulator; path=/; secure; HttpOnly; SameSite=None",
-    "esctx=emulator; domain=.login.microsoftonline.com; path=/; secure; HttpOnly; SameSite=None",
-];
+/// How the cookies go on that every answer sets; nothing depends on them. (7.3)
+const COOKIE: &str = "path=/; secure; HttpOnly; SameSite=None";
 
 /// `body` with the headers of the login hosts.
 pub(super) fn json(status: StatusCode, body: &Value, trace: &Trace) -> Reply {
@@ -70,8 +67,13 @@ fn answer(status: StatusCode, body: String, kind: &'static str, trace: &Trace) -
     if let Ok(id) = HeaderValue::from_str(&trace.trace_id.to_string()) {
         headers.insert("x-ms-request-id", id);
     }
-    for cookie in COOKIES {
-        headers.append(header::SET_COOKIE, HeaderValue::from_static(cookie));
+    let host = trace.instance.login_host();
+    for cookie in
+        [format!("fpc=emulator; {COOKIE}"), format!("esctx=emulator; domain=.{host}; {COOKIE}")]
+    {
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            headers.append(header::SET_COOKIE, cookie);
+        }
     }
     reply
 }

@@ -1,18 +1,19 @@
 //! Scopes: how they are asked for, which are known, and how an answer names them. (7.3)
 
 use super::errors::Refusal;
+use crate::cloud::{Cloud, Instance};
 use crate::population::{KNOWN, Scopes};
 use crate::variants::ScopeEcho;
 
-pub(super) const GRAPH: &str = "https://graph.microsoft.com/";
-/// Graph, by the identifier of its application.
-const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000/";
+/// Graph, by the identifier of its application, which is the same in all clouds.
+pub(super) const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000/";
 /// Scopes that are about signing in and belong to no resource.
 const SIGN_IN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 /// Permissions for whoever is signed in that only an administrator can grant in a work directory.
 const ADMINISTRATORS: [&str; 4] =
     ["Directory.Read.All", "Group.Read.All", "Sites.FullControl.All", "User.Read.All"];
-/// Other resources that every directory knows; none of the applications has permissions for them.
+/// Other resources that every directory of the global cloud knows; none of the applications has
+/// permissions for them.
 const OTHERS: [&str; 11] = [
     "https://api.spaces.skype.com",
     "https://graph.windows.net",
@@ -34,6 +35,8 @@ pub(super) struct Asked {
     named: Vec<Word>,
     /// All that the registration names.
     default: Option<Word>,
+    /// The cloud whose Graph a permission was written with.
+    graph: Option<Cloud>,
     /// Whether an id_token is wanted.
     pub(super) open_id: bool,
     /// Whether the id_token shall have the address.
@@ -50,14 +53,14 @@ struct Word {
 }
 
 impl Asked {
-    /// Reads the parameter.
-    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+    /// Reads the parameter. An instance knows the Graph of its own clouds only.
+    pub(super) fn parse(text: &str, instance: Instance) -> Result<Self, Refusal> {
         let mut asked = Self::default();
         let mut stranger = None;
         for word in text.split_whitespace() {
-            let (name, qualified) = match unqualified(word) {
-                Some(name) => (name, true),
-                None => (word, false),
+            let (name, qualified, graph) = match unqualified(word, instance) {
+                Some((name, graph)) => (name, true, graph),
+                None => (word, false, None),
             };
             if SIGN_IN.contains(&name) {
                 asked.open_id |= name == "openid";
@@ -65,17 +68,22 @@ impl Asked {
                 asked.offline |= name == "offline_access";
             } else if !qualified && names_a_resource(word) {
                 stranger = Some(word);
+            } else if asked.graph.is_some() && graph.is_some() && asked.graph != graph {
+                // One resource per token: the Graphs of two clouds are two.
+                return Err(Refusal::new(28_000).about(text));
             } else if name == ".default" {
                 asked.default = Some(Word { name: name.to_owned(), qualified });
+                asked.graph = asked.graph.or(graph);
             } else {
                 let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name));
                 let known = known.ok_or_else(|| Refusal::new(70_011).about(word))?;
                 asked.named.push(Word { name: (*known).to_owned(), qualified });
+                asked.graph = asked.graph.or(graph);
             }
         }
         match stranger {
             Some(_) if !asked.is_about_signing_in() => Err(Refusal::new(28_000).about(text)),
-            Some(word) => Err(other_resource(word)),
+            Some(word) => Err(other_resource(word, instance)),
             None if asked.default.is_some() && !asked.named.is_empty() => {
                 Err(Refusal::new(70_011).about(text))
             }
@@ -90,6 +98,16 @@ impl Asked {
 
     pub(super) fn is_default(&self) -> bool {
         self.default.is_some()
+    }
+
+    /// The cloud whose Graph was named by its host.
+    pub(super) fn named_graph(&self) -> Option<Cloud> {
+        self.graph
+    }
+
+    /// The cloud whose Graph is meant: the one that was named, else that of the directory. (7.3)
+    pub(super) fn graph(&self, of_directory: Cloud) -> Cloud {
+        self.graph.unwrap_or(of_directory)
     }
 
     /// Whether it is what an application by itself has to ask for: a resource's `.default` alone.
@@ -111,10 +129,17 @@ impl Asked {
     }
 
     /// The `scope` of an answer that grants `scopes`. `offline_access` is never listed. (7.3)
-    pub(super) fn echo(&self, how: ScopeEcho, scopes: &Scopes, personal: bool) -> Option<String> {
+    pub(super) fn echo(
+        &self,
+        how: ScopeEcho,
+        scopes: &Scopes,
+        personal: bool,
+        cloud: Cloud,
+    ) -> Option<String> {
+        let graph = format!("{}/", cloud.graph());
         let qualified = self.named.iter().chain(&self.default).any(|word| word.qualified);
         let named = |qualified: bool| {
-            let prefix = if qualified { GRAPH } else { "" };
+            let prefix = if qualified { graph.as_str() } else { "" };
             scopes.iter().map(|name| format!("{prefix}{name}")).collect::<Vec<_>>()
         };
         let mut words = match how {
@@ -122,15 +147,15 @@ impl Asked {
             ScopeEcho::Short => return Some(named(false).join(" ")),
             ScopeEcho::Qualified => return Some(named(true).join(" ")),
             ScopeEcho::AsAsked if personal => return Some(named(false).join(" ")),
-            ScopeEcho::AsAsked if !self.named.is_empty() => self.as_asked(),
+            ScopeEcho::AsAsked if !self.named.is_empty() => self.as_asked(&graph),
             ScopeEcho::AsAsked | ScopeEcho::Widened => named(qualified && !personal),
         };
         words.extend(["profile", "openid", "email"].map(str::to_owned));
         Some(words.join(" "))
     }
 
-    fn as_asked(&self) -> Vec<String> {
-        let prefix = |word: &Word| if word.qualified { GRAPH } else { "" };
+    fn as_asked(&self, graph: &str) -> Vec<String> {
+        let prefix = |word: &Word| if word.qualified { graph } else { "" };
         self.named.iter().map(|word| format!("{}{}", prefix(word), word.name)).collect()
     }
 }
@@ -140,12 +165,17 @@ pub(super) fn for_administrators(scopes: &Scopes) -> Scopes {
     Scopes::of(scopes.iter().filter(|name| ADMINISTRATORS.contains(name)))
 }
 
-/// The name below Graph's own; a slash too many is part of neither.
-fn unqualified(word: &str) -> Option<&str> {
-    [GRAPH, GRAPH_ID].iter().find_map(|prefix| {
+/// The name below Graph's own, and whose Graph it is if its host says; a slash too many is part of
+/// neither.
+fn unqualified(word: &str, instance: Instance) -> Option<(&str, Option<Cloud>)> {
+    let below = |prefix: &str| {
         let matches = word.get(..prefix.len())?.eq_ignore_ascii_case(prefix);
         matches.then(|| word[prefix.len()..].trim_start_matches('/'))
-    })
+    };
+    let by_host = instance
+        .clouds()
+        .find_map(|cloud| Some((below(&format!("{}/", cloud.graph()))?, Some(cloud))));
+    by_host.or_else(|| Some((below(GRAPH_ID)?, None)))
 }
 
 fn names_a_resource(word: &str) -> bool {
@@ -153,15 +183,13 @@ fn names_a_resource(word: &str) -> bool {
 }
 
 /// No permission for a resource that is there, or no such resource. (7.5)
-fn other_resource(word: &str) -> Refusal {
+fn other_resource(word: &str, instance: Instance) -> Refusal {
     let resource = word.rsplit_once('/').map_or(word, |(resource, _)| resource);
     let resource = resource.trim_end_matches('/').to_ascii_lowercase();
-    let sharepoint = resource.starts_with("https://") && resource.ends_with(".sharepoint.com");
-    if sharepoint || OTHERS.contains(&resource.as_str()) {
-        Refusal::new(65_001)
-    } else {
-        Refusal::new(500_011).about(resource)
-    }
+    let sharepoint = resource.starts_with("https://")
+        && instance.clouds().any(|cloud| resource.ends_with(&format!(".{}", cloud.sharepoint())));
+    let other = instance == Instance::Global && OTHERS.contains(&resource.as_str());
+    if sharepoint || other { Refusal::new(65_001) } else { Refusal::new(500_011).about(resource) }
 }
 
 #[cfg(test)]
@@ -174,17 +202,21 @@ mod tests {
         Scopes::of(["Files.Read", "User.Read"])
     }
 
+    fn parse(text: &str) -> Result<Asked, Refusal> {
+        Asked::parse(text, Instance::Global)
+    }
+
     fn echo(text: &str, how: ScopeEcho, personal: bool) -> String {
-        let asked = Asked::parse(text).unwrap();
+        let asked = parse(text).unwrap();
         let scopes = asked.wanted(&Scopes::default(), &consented());
-        asked.echo(how, &scopes, personal).unwrap_or_default()
+        asked.echo(how, &scopes, personal, Cloud::Global).unwrap_or_default()
     }
 
     /// Section 7.3.
     #[test]
     fn the_answer_names_scopes_as_they_were_asked_for_and_never_offline_access() {
         let text = "https://graph.microsoft.com/Files.Read User.Read offline_access openid";
-        assert!(Asked::parse(text).unwrap().open_id && Asked::parse(text).unwrap().offline);
+        assert!(parse(text).unwrap().open_id && parse(text).unwrap().offline);
         assert_eq!(
             echo(text, ScopeEcho::AsAsked, false),
             "https://graph.microsoft.com/Files.Read User.Read profile openid email"
@@ -201,7 +233,7 @@ mod tests {
     #[test]
     fn default_means_everything_that_was_consented_to_and_cannot_be_mixed() {
         let text = "https://graph.microsoft.com/.default offline_access openid profile";
-        let asked = Asked::parse(text).unwrap();
+        let asked = parse(text).unwrap();
         let all = Scopes::of(["Files.Read.All"]);
         assert_eq!(asked.wanted(&all, &consented()), consented());
         assert_eq!(asked.wanted(&all, &Scopes::default()), all);
@@ -210,7 +242,7 @@ mod tests {
             "https://graph.microsoft.com/Files.Read https://graph.microsoft.com/User.Read \
              profile openid email"
         );
-        assert_eq!(Asked::parse(".default Files.Read").unwrap_err().code(), 70_011);
+        assert_eq!(parse(".default Files.Read").unwrap_err().code(), 70_011);
     }
 
     /// Section 7.5: 70011, 65001, 500011; one resource per token.
@@ -223,9 +255,11 @@ mod tests {
             ("https://contoso.sharepoint.com/AllSites.Read", 65_001),
             ("https://api.example.com/x", 500_011),
             ("api://something/.default", 500_011),
+            ("https://graph.microsoft.us/.default", 500_011),
+            ("https://microsoftgraph.chinacloudapi.cn/Files.Read", 500_011),
             ("Files.Read https://vault.azure.net/.default", 28_000),
         ] {
-            assert_eq!(Asked::parse(text).unwrap_err().code(), code, "{text}");
+            assert_eq!(parse(text).unwrap_err().code(), code, "{text}");
         }
     }
 
@@ -237,22 +271,45 @@ mod tests {
             "https://graph.microsoft.com//.default",
             "HTTPS://Graph.Microsoft.com/.default",
         ] {
-            assert!(Asked::parse(text).unwrap().is_default_alone(), "{text}");
+            assert!(parse(text).unwrap().is_default_alone(), "{text}");
         }
-        assert!(!Asked::parse(".default").unwrap().is_default_alone());
+        assert!(!parse(".default").unwrap().is_default_alone());
+    }
+
+    /// Section 7.1: two clouds sign in at one host, and what is asked for tells which is meant.
+    #[test]
+    fn a_scope_names_the_cloud_by_the_host_of_its_graph() {
+        let graph = |text: &str| Asked::parse(text, Instance::UsGov).map(|it| it.named_graph());
+        for (text, cloud) in [
+            ("https://graph.microsoft.us/.default", Some(Cloud::UsGovL4)),
+            ("https://dod-graph.microsoft.us/Files.Read openid", Some(Cloud::UsGovL5)),
+            ("00000003-0000-0000-c000-000000000000/.default", None),
+            ("Files.Read", None),
+        ] {
+            assert_eq!(graph(text).unwrap(), cloud, "{text}");
+        }
+        for (text, code) in [
+            ("https://graph.microsoft.com/.default", 500_011),
+            (
+                "https://graph.microsoft.us/Files.Read https://dod-graph.microsoft.us/User.Read",
+                28_000,
+            ),
+        ] {
+            assert_eq!(graph(text).unwrap_err().code(), code, "{text}");
+        }
     }
 
     proptest! {
         #[test]
         fn any_text_is_a_scope_or_refused(text in ".*") {
-            let _ = Asked::parse(&text);
+            let _ = parse(&text);
         }
 
         #[test]
         fn names_are_found_in_any_case(index in 0..KNOWN.len(), upper: bool) {
             let name = KNOWN[index];
             let written = if upper { name.to_uppercase() } else { name.to_lowercase() };
-            let asked = Asked::parse(&format!("{GRAPH}{written}")).unwrap();
+            let asked = parse(&format!("https://graph.microsoft.com/{written}")).unwrap();
             let wanted = asked.wanted(&Scopes::default(), &Scopes::default());
             prop_assert_eq!(wanted.joined(), name);
         }

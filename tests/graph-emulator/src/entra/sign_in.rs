@@ -7,10 +7,11 @@ use crate::population::{CONSUMERS, Consent, Principal, Scopes, User};
 use crate::world::World;
 
 /// The person who signs in: whom the client hints at, else whom the ready file tells of, else
-/// whoever can sign in here.
+/// whoever can sign in here, sooner of the cloud whose Graph is asked for.
 pub(super) fn person(
     world: &World,
     client: &Client,
+    asked: &Asked,
     login_hint: Option<&str>,
     domain_hint: Option<&str>,
 ) -> Result<User, Refusal> {
@@ -19,10 +20,13 @@ pub(super) fn person(
         let hinted = login_hint.and_then(|hint| population.user_named(hint));
         let primary = population.user(world.primary.user);
         let fits = |user: &&User| {
-            client.takes(user) && domain_hint.is_none_or(|hint| is_of_domain(user, hint))
+            client.takes(&population, user)
+                && domain_hint.is_none_or(|hint| is_of_domain(user, hint))
         };
+        let is_there = |user: &User| asked.named_graph() == Some(population.cloud(user.directory));
         hinted
             .or_else(|| primary.filter(fits))
+            .or_else(|| population.users.iter().find(|user| fits(user) && is_there(user)))
             .or_else(|| population.users.iter().find(fits))
             .or(primary)
             .cloned()

@@ -136,12 +136,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cloud::Cloud;
     use crate::guid::Guid;
     use crate::population::Scopes;
 
     fn code() -> Code {
         Code {
-            grant: Grant::app_only(Guid::NIL, Guid::NIL, Scopes::default()),
+            grant: Grant::app_only(Guid::NIL, Guid::NIL, Scopes::default(), Cloud::Global),
             asked: Asked::default(),
             redirect_uri: String::new(),
             challenge: None,

@@ -9,6 +9,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::cloud::Cloud;
 use crate::guid::Guid;
 use crate::population::{CONSUMERS, Population, Scopes, User};
 use crate::random::Random;
@@ -66,11 +67,14 @@ pub(crate) struct Grant {
     pub(crate) spa: bool,
     /// Whether it was granted to a native client, which then needs no secret. (7.3)
     pub(crate) native: bool,
+    /// Whose Graph its access tokens are for. States that know only the global cloud do not say.
+    #[serde(default)]
+    pub(crate) cloud: Cloud,
 }
 
 impl Grant {
     /// Of a person to an application.
-    pub(crate) fn delegated(user: &User, client_id: Guid, scopes: Scopes) -> Self {
+    pub(crate) fn delegated(user: &User, client_id: Guid, scopes: Scopes, cloud: Cloud) -> Self {
         Self {
             client_id,
             directory: user.directory,
@@ -80,11 +84,12 @@ impl Grant {
             offline: true,
             spa: false,
             native: false,
+            cloud,
         }
     }
 
     /// Of a directory to an application by itself.
-    pub(crate) fn app_only(client_id: Guid, directory: Guid, roles: Scopes) -> Self {
+    pub(crate) fn app_only(client_id: Guid, directory: Guid, roles: Scopes, cloud: Cloud) -> Self {
         Self {
             client_id,
             directory,
@@ -94,6 +99,7 @@ impl Grant {
             offline: false,
             spa: false,
             native: false,
+            cloud,
         }
     }
 
@@ -312,9 +318,10 @@ fn claims(
     expires: i64,
 ) -> Option<Value> {
     let application = population.application(grant.client_id)?;
+    let issuer = format!("{}/{}/", grant.cloud.instance().sts(), grant.directory);
     let mut claims = json!({
-        "aud": "https://graph.microsoft.com",
-        "iss": format!("https://sts.windows.net/{}/", grant.directory),
+        "aud": grant.cloud.graph(),
+        "iss": issuer,
         "iat": issued,
         "nbf": issued,
         "exp": expires,
@@ -336,7 +343,7 @@ fn claims(
     }
     let more = match grant.user {
         None => json!({
-            "idp": format!("https://sts.windows.net/{}/", grant.directory),
+            "idp": issuer,
             "idtyp": "app",
             "oid": service_principal(grant),
             "sub": service_principal(grant),

@@ -82,6 +82,8 @@ pub(super) struct ItemAddress {
     /// Names to follow from the anchor; decoded.
     pub(super) path: Vec<String>,
     pub(super) view: View,
+    /// Whether a colon stands between the item's identifier and the names. (1.1, China)
+    pub(super) relative: bool,
 }
 
 /// Where the way to an item starts.
@@ -118,6 +120,14 @@ impl Resource {
             | Self::Recent(drive)
             | Self::Search { drive, .. }
             | Self::Item { drive, .. } => Some(drive),
+            _ => None,
+        }
+    }
+
+    /// The item that it addresses, if it addresses one.
+    pub(super) fn item_mut(&mut self) -> Option<&mut ItemAddress> {
+        match self {
+            Self::Item { item, .. } | Self::Shared { item, .. } => Some(item),
             _ => None,
         }
     }
@@ -224,7 +234,7 @@ fn in_drive(drive: DriveAddress, rest: &[&str]) -> Result<Resource, GraphError> 
             return Err(GraphError::invalid_request(text));
         }
         ["items", id, ref rest @ ..] => match id.strip_suffix(':') {
-            Some(id) => by_path(anchor(id)?, rest)?,
+            Some(id) => ItemAddress { relative: true, ..by_path(anchor(id)?, rest)? },
             None => here(anchor(id)?, Vec::new(), rest)?,
         },
         [function] => match Segment::parse(function)? {
@@ -253,7 +263,7 @@ fn here(anchor: Anchor, mut path: Vec<String>, rest: &[&str]) -> Result<ItemAddr
         path.push(name);
         rest = further;
     }
-    Ok(ItemAddress { anchor, path, view: view(rest)? })
+    Ok(ItemAddress { anchor, path, view: view(rest)?, relative: false })
 }
 
 /// `/{names}`, and after a colon what is meant: the closing colon is optional when nothing follows.
@@ -317,13 +327,16 @@ mod tests {
     }
 
     fn address(anchor: Anchor, path: &[&str], view: View) -> ItemAddress {
-        ItemAddress { anchor, path: path.iter().map(|&name| name.to_owned()).collect(), view }
+        let path = path.iter().map(|&name| name.to_owned()).collect();
+        ItemAddress { anchor, path, view, relative: false }
     }
 
     /// Section 1.1.
     #[test]
     fn every_form_of_address_is_understood() {
         let id = || Anchor::Id("01ABC".to_owned());
+        let relative =
+            |path: &[&str], view| ItemAddress { relative: true, ..address(id(), path, view) };
         let documents = || Anchor::Special("documents".to_owned());
         for (path, expected) in [
             ("root", address(Anchor::Root, &[], View::Metadata)),
@@ -335,8 +348,8 @@ mod tests {
             ("root:/a/b.csv:", address(Anchor::Root, &["a", "b.csv"], View::Metadata)),
             ("root:/a/b.csv:/", address(Anchor::Root, &["a", "b.csv"], View::Metadata)),
             ("root:/a:/children", address(Anchor::Root, &["a"], View::Children)),
-            ("items/01ABC:/a/b", address(id(), &["a", "b"], View::Metadata)),
-            ("items/01ABC:/a/b:/content", address(id(), &["a", "b"], View::Content)),
+            ("items/01ABC:/a/b", relative(&["a", "b"], View::Metadata)),
+            ("items/01ABC:/a/b:/content", relative(&["a", "b"], View::Content)),
             ("special/documents", address(documents(), &[], View::Metadata)),
             ("special/documents:/a:/content", address(documents(), &["a"], View::Content)),
             ("items/01ABC/children('a''b')/content", address(id(), &["a'b"], View::Content)),

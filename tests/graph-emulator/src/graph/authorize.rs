@@ -8,6 +8,7 @@ use super::Call;
 use super::address::{DriveAddress, Resource};
 use super::errors::GraphError;
 use super::item::Found;
+use crate::cloud::Cloud;
 use crate::drive::{Drive, Item, Owner, ROOT};
 use crate::entra::{Access, Grant};
 use crate::guid::Guid;
@@ -49,8 +50,12 @@ const OWN_WRITE: [&str; 5] = [
 const ALL_WRITE: [&str; 4] =
     ["Files.ReadWrite.All", "Sites.ReadWrite.All", "Sites.Manage.All", "Sites.FullControl.All"];
 
-/// The grant behind the one bearer token of a request.
-pub(super) fn bearer(world: &World, headers: &HeaderMap) -> Result<Grant, GraphError> {
+/// The grant behind the one bearer token of a request to the Graph of a cloud.
+pub(super) fn bearer(
+    world: &World,
+    cloud: Cloud,
+    headers: &HeaderMap,
+) -> Result<Grant, GraphError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let token = match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok().and_then(bearer_token),
@@ -60,7 +65,11 @@ pub(super) fn bearer(world: &World, headers: &HeaderMap) -> Result<Grant, GraphE
     let Some(token) = token else {
         return Err(GraphError::unauthenticated("Access token is empty."));
     };
-    Err(match world.tokens.access(token, world.clock.now_ms()) {
+    let access = world.tokens.access(token, world.clock.now_ms());
+    if let Access::Valid(grant) | Access::Expired(grant) | Access::Revoked(grant) = &access {
+        check_audience(world, cloud, grant)?;
+    }
+    Err(match access {
         Access::Valid(grant) => return Ok(grant),
         Access::Unknown => unreadable(),
         Access::Expired(grant) | Access::Revoked(grant) if grant.is_personal() => {
@@ -83,6 +92,19 @@ pub(super) fn bearer(world: &World, headers: &HeaderMap) -> Result<Grant, GraphE
             if takes { challenge } else { GraphError { claims: None, ..challenge } }
         }
     })
+}
+
+/// A token opens the Graph of the cloud that it is for, and only if its directory is there too.
+fn check_audience(world: &World, cloud: Cloud, grant: &Grant) -> Result<(), GraphError> {
+    let is_there = grant.cloud == cloud && world.population().cloud(grant.directory) == cloud;
+    match is_there {
+        true => Ok(()),
+        // Nobody there can read a token of a personal account.
+        false if grant.is_personal() => Err(unreadable()),
+        false => {
+            Err(GraphError::unauthenticated("Access token validation failure. Invalid audience."))
+        }
+    }
 }
 
 fn unreadable() -> GraphError {

@@ -9,7 +9,7 @@ use super::errors::GraphError;
 use super::item::Found;
 use super::reply::Answer;
 use super::row::{File, FileHashes, Row, Rows};
-use super::{BASE, Call, select};
+use super::{Call, select};
 use crate::drive::{Changes, DriveIds, Item, Position, Wanted};
 use crate::faults::PageTrick;
 use crate::variants::{DeltaLinks, DeltaOrder, Resync, Tombstones, Variants};
@@ -250,7 +250,7 @@ impl Start<'_> {
         } else {
             format!("items/{}", drive.ids().item(self.found.item.guid, self.found.item.ordinal))
         };
-        let start = format!("{BASE}/drives/{}/{place}", drive.id());
+        let start = format!("{}/drives/{}/{place}", self.call.base(), drive.id());
         let options = self.call.query.repeated();
         let options = options.trim_end_matches('&');
         let and = if options.is_empty() { "" } else { "&" };

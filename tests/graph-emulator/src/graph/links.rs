@@ -10,7 +10,7 @@ use super::errors::GraphError;
 /// A link to the next page of a list.
 pub(super) fn next_page(call: &Call, token: &str) -> String {
     let options = call.query.repeated();
-    format!("https://graph.microsoft.com{}?{options}$skiptoken={token}", call.path)
+    format!("{}{}?{options}$skiptoken={token}", call.cloud.graph(), call.path)
 }
 
 /// How far a listing got: opaque to clients, in the form that was recorded. (1.4)

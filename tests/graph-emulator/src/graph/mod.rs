@@ -1,4 +1,4 @@
-//! Microsoft Graph: what `graph.microsoft.com` answers. (1 to 3, 6, 8, 9)
+//! Microsoft Graph: what `graph.microsoft.com` answers, and its sisters in other clouds. (1 to 3, 6, 8, 9)
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
 use crate::body::{Counted, Reply};
+use crate::cloud::Cloud;
 use crate::entra::Grant;
 use crate::faults::PageTrick;
 use crate::hosts::Service;
@@ -47,13 +48,13 @@ mod write;
 
 pub(crate) use upload_session::{UploadSessions, answer as answer_upload, is_upload};
 
-/// Where links in answers start. Links carry no port.
-const BASE: &str = "https://graph.microsoft.com/v1.0";
 /// JSON that a client sends.
 const MAX_JSON: usize = 1024 * 1024;
 
 /// One request that was understood, and whoever sent it.
 struct Call {
+    /// Whose Graph was asked.
+    cloud: Cloud,
     method: Method,
     resource: Resource,
     query: Query,
@@ -68,9 +69,14 @@ struct Call {
 }
 
 impl Call {
+    /// Where links in answers start. Links carry no port.
+    fn base(&self) -> String {
+        format!("{}/v1.0", self.cloud.graph())
+    }
+
     /// The context of an answer, for clients that want it.
     fn context(&self, place: &str) -> Option<String> {
-        self.metadata.then(|| format!("{BASE}/$metadata#{place}"))
+        self.metadata.then(|| format!("{}/$metadata#{place}", self.base()))
     }
 
     /// Whom allowances are counted for.
@@ -103,16 +109,22 @@ impl Call {
     }
 }
 
-/// Answers a request to Graph.
-pub(crate) async fn answer(world: &Arc<World>, head: &Parts, body: Counted<Incoming>) -> Reply {
-    let mut exchange = Exchange::new(world, &head.headers);
-    let grant = match authorize::bearer(world, &head.headers) {
+/// Answers a request to Graph at one of its hosts.
+pub(crate) async fn answer(
+    world: &Arc<World>,
+    host: &str,
+    head: &Parts,
+    body: Counted<Incoming>,
+) -> Reply {
+    let cloud = Cloud::of_graph(host).unwrap_or_default();
+    let mut exchange = Exchange::new(world, cloud, &head.headers);
+    let grant = match authorize::bearer(world, cloud, &head.headers) {
         Ok(grant) => grant,
         Err(error) => return exchange.error(error),
     };
     exchange.of_personal(grant.is_personal());
     let who = authorize::who(world, &grant);
-    let (mut reply, units) = match understand(head, grant, &exchange) {
+    let (mut reply, units) = match understand(cloud, head, grant, &exchange) {
         Ok(call) => {
             let units = units::of(&call);
             match admit(world, &call, units) {
@@ -131,10 +143,25 @@ pub(crate) async fn answer(world: &Arc<World>, head: &Parts, body: Counted<Incom
     reply
 }
 
-fn understand(head: &Parts, grant: Grant, exchange: &Exchange) -> Result<Call, GraphError> {
+fn understand(
+    cloud: Cloud,
+    head: &Parts,
+    grant: Grant,
+    exchange: &Exchange,
+) -> Result<Call, GraphError> {
+    let mut resource = address::parse(head.uri.path())?;
+    let query = Query::parse(head.uri.query())?;
+    if let Some(item) = resource.item_mut() {
+        if cloud == Cloud::China && item.relative {
+            let text = "A path relative to an item is not supported here";
+            return Err(GraphError::invalid_request(text));
+        }
+        query.fill_in(&mut item.path)?;
+    }
     Ok(Call {
-        resource: address::parse(head.uri.path())?,
-        query: Query::parse(head.uri.query())?,
+        cloud,
+        resource,
+        query,
         method: head.method.clone(),
         path: head.uri.path().to_owned(),
         headers: head.headers.clone(),

@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::errors::GraphError;
+use super::segment::literal;
 use crate::drive::Order;
 
 /// What may stay literal in an option's value.
@@ -28,6 +29,8 @@ pub(super) struct Query {
     pub(super) search: Option<String>,
     pub(super) conflict: Option<String>,
     pub(super) allow_external: bool,
+    /// Values that the path refers to by names that begin with `@`. (1.1, China)
+    aliases: Vec<(String, String)>,
 }
 
 impl Query {
@@ -63,6 +66,7 @@ impl Query {
             "includeDeletedItems" => self.include_deleted = value.eq_ignore_ascii_case("true"),
             "allowexternal" => self.allow_external = value.eq_ignore_ascii_case("true"),
             "@microsoft.graph.conflictBehavior" => self.conflict = Some(value),
+            alias if alias.starts_with('@') => self.aliases.push((alias.to_owned(), value)),
             "count" => {}
             "skip" => {
                 let message = "The query option $skip is not supported here";
@@ -71,6 +75,16 @@ impl Query {
             _ if name.starts_with('$') => return Err(invalid_name(name)),
             // Options without a dollar that the service does not know are ignored.
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Puts the values of aliases where a path refers to them: `children('@a1')?@a1='…'`. (1.1)
+    pub(super) fn fill_in(&self, path: &mut [String]) -> Result<(), GraphError> {
+        for name in path {
+            if let Some((_, value)) = self.aliases.iter().find(|(alias, _)| alias == name) {
+                *name = literal(value, "")?;
+            }
         }
         Ok(())
     }

@@ -8,13 +8,11 @@ use serde_json::{Map, Value, json};
 use super::errors::GraphError;
 use crate::body::{Body, Reply};
 use crate::clock;
+use crate::cloud::Cloud;
 use crate::world::World;
 
 const DIAGNOSTIC: &str = "{\"ServerInfo\":{\"DataCenter\":\"West Europe\",\"Slice\":\"E\",\
     \"Ring\":\"5\",\"ScaleUnit\":\"001\",\"RoleInstance\":\"EMULATOR00000001\"}}";
-const CHALLENGE: &str = "Bearer realm=\"\", \
-    authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
-    client_id=\"00000003-0000-0000-c000-000000000000\"";
 /// Longer values of `client-request-id` are not echoed.
 const MAX_ECHO: usize = 200;
 
@@ -60,6 +58,8 @@ impl Answer {
 
 /// One request and its answer: what both have in common.
 pub(super) struct Exchange {
+    /// Where a challenge sends the client.
+    cloud: Cloud,
     pub(super) now_ms: i64,
     request_id: String,
     client_request_id: String,
@@ -70,12 +70,13 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(world: &World, headers: &HeaderMap) -> Self {
+    pub(super) fn new(world: &World, cloud: Cloud, headers: &HeaderMap) -> Self {
         let request_id = world.random.guid().to_string();
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let sent = text("client-request-id").filter(|id| !id.is_empty() && id.len() <= MAX_ECHO);
         let accept = text("accept").unwrap_or_default().to_ascii_lowercase();
         Self {
+            cloud,
             now_ms: world.clock.now_ms(),
             client_request_id: sent.unwrap_or(&request_id).to_owned(),
             request_id,
@@ -131,7 +132,7 @@ impl Exchange {
         let headers = reply.headers_mut();
         match error.status {
             StatusCode::UNAUTHORIZED => {
-                let challenge = challenge(error.claims.as_deref());
+                let challenge = challenge(self.cloud, error.claims.as_deref());
                 if let Ok(challenge) = HeaderValue::from_str(&challenge) {
                     headers.insert(header::WWW_AUTHENTICATE, challenge);
                 }
@@ -189,12 +190,17 @@ fn tag(reply: &mut Reply, e_tag: Option<&str>) {
 }
 
 /// What a 401 asks for; with claims, of clients that can take them. (7.7)
-fn challenge(claims: Option<&str>) -> String {
+fn challenge(cloud: Cloud, claims: Option<&str>) -> String {
+    let plain = format!(
+        "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", \
+         client_id=\"00000003-0000-0000-c000-000000000000\"",
+        cloud.instance().login()
+    );
     match claims {
-        None => CHALLENGE.to_owned(),
+        None => plain,
         Some(claims) => {
             let claims = STANDARD.encode(claims);
-            format!("{CHALLENGE}, error=\"insufficient_claims\", claims=\"{claims}\"")
+            format!("{plain}, error=\"insufficient_claims\", claims=\"{claims}\"")
         }
     }
 }

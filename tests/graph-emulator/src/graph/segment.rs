@@ -39,7 +39,7 @@ impl<'a> Segment<'a> {
 }
 
 /// The text of `name='…'`, in which a quote is doubled.
-fn literal(arguments: &str, name: &str) -> Result<String, GraphError> {
+pub(super) fn literal(arguments: &str, name: &str) -> Result<String, GraphError> {
     let quoted = arguments.strip_prefix(name).map(str::trim);
     let inner = quoted.and_then(|text| text.strip_prefix('\'')?.strip_suffix('\''));
     let inner = inner.ok_or_else(GraphError::invalid_api)?;

@@ -61,11 +61,7 @@ fn parent_of(
     drive: &DriveAddress,
     address: &ItemAddress,
 ) -> Result<(Found, Vec<String>), GraphError> {
-    let start = ItemAddress {
-        anchor: address.anchor.clone(),
-        path: Vec::new(),
-        view: address.view.clone(),
-    };
+    let start = ItemAddress { path: Vec::new(), ..address.clone() };
     Ok((item::find(world, call, drive, &start)?, address.path.clone()))
 }
 

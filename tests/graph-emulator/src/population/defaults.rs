@@ -4,6 +4,7 @@ use super::{
     Application, Audience, CONSUMERS, Consent, Directory, DirectoryKind, Group, Population,
     Principal, Redirect, RedirectKind, Refusals, Scopes, Secret, Site, User,
 };
+use crate::cloud::Cloud;
 use crate::guid::Guid;
 use crate::random::Random;
 
@@ -20,16 +21,71 @@ const REDIRECTS: [(&str, RedirectKind); 3] = [
     ("https://login.microsoftonline.com/common/oauth2/nativeclient", RedirectKind::Native),
 ];
 
+/// A directory of the default world.
+struct Name {
+    cloud: Cloud,
+    name: &'static str,
+    domains: [&'static str; 2],
+    sharepoint: &'static str,
+}
+
+const CONTOSO: Name = Name {
+    cloud: Cloud::Global,
+    name: "Contoso",
+    domains: ["contoso.com", "contoso.onmicrosoft.com"],
+    sharepoint: "contoso",
+};
+const FABRIKAM: Name = Name {
+    cloud: Cloud::Global,
+    name: "Fabrikam",
+    domains: ["fabrikam.com", "fabrikam.onmicrosoft.com"],
+    sharepoint: "fabrikam",
+};
+/// The directories of the national clouds, each with its one person.
+const NATIONAL: [(Name, &str, &str); 3] = [
+    (
+        Name {
+            cloud: Cloud::UsGovL4,
+            name: "Contoso Government",
+            domains: ["contoso.us", "contoso.onmicrosoft.us"],
+            sharepoint: "contoso",
+        },
+        "gwen@contoso.us",
+        "Gwen",
+    ),
+    (
+        Name {
+            cloud: Cloud::UsGovL5,
+            name: "Contoso Defense",
+            domains: ["contoso-mil.us", "contoso-mil.onmicrosoft.us"],
+            sharepoint: "contoso",
+        },
+        "dan@contoso-mil.us",
+        "Dan",
+    ),
+    (
+        Name {
+            cloud: Cloud::China,
+            name: "Contoso China",
+            domains: ["contoso.cn", "contoso.partner.onmschina.cn"],
+            sharepoint: "contoso",
+        },
+        "chen@contoso.cn",
+        "Chen",
+    ),
+];
+
 impl Population {
-    /// Two directories of work, the one of personal accounts, five people, two applications.
-    /// `secret` is the first application's.
+    /// The global cloud: two directories of work, the one of personal accounts, five people, two
+    /// applications. `secret` is the first application's.
     pub(crate) fn defaults(random: &Random, secret: &str, now_ms: i64) -> Self {
         let mut population = Self::default();
-        let contoso = population.add_directory(random, "Contoso", "contoso", now_ms);
-        let fabrikam = population.add_directory(random, "Fabrikam", "fabrikam", now_ms);
+        let contoso = population.add_directory(random, &CONTOSO, now_ms);
+        let fabrikam = population.add_directory(random, &FABRIKAM, now_ms);
         population.directories.push(Directory {
             id: CONSUMERS,
             kind: DirectoryKind::Consumers,
+            cloud: Cloud::Global,
             name: "Microsoft accounts".to_owned(),
             domains: vec!["live.com".to_owned()],
             sharepoint: String::new(),
@@ -64,18 +120,33 @@ impl Population {
             });
         }
         population.add_applications(random, contoso, secret);
-        population.add_consents(contoso);
+        population.add_consents(contoso, &["ann@contoso.com", "ann.example@outlook.com"]);
         population
     }
 
-    fn add_directory(&mut self, random: &Random, name: &str, label: &str, now_ms: i64) -> Guid {
+    /// Adds a directory in each of the national clouds; gives back their people. What the global
+    /// cloud drew from the source before does not change by it.
+    pub(crate) fn add_national_clouds(&mut self, random: &Random, now_ms: i64) -> Vec<User> {
+        let mut added = Vec::new();
+        for (directory, email, given_name) in &NATIONAL {
+            let directory = self.add_directory(random, directory, now_ms);
+            let user = User::new(random, directory, email, given_name, "Example");
+            self.users.push(user.clone());
+            self.add_consents(directory, &[email]);
+            added.push(user);
+        }
+        added
+    }
+
+    fn add_directory(&mut self, random: &Random, of: &Name, now_ms: i64) -> Guid {
         let id = random.guid();
         self.directories.push(Directory {
             id,
             kind: DirectoryKind::Work,
-            name: name.to_owned(),
-            domains: vec![format!("{label}.com"), format!("{label}.onmicrosoft.com")],
-            sharepoint: label.to_owned(),
+            cloud: of.cloud,
+            name: of.name.to_owned(),
+            domains: of.domains.map(str::to_owned).to_vec(),
+            sharepoint: of.sharepoint.to_owned(),
             created_ms: now_ms,
         });
         id
@@ -103,9 +174,8 @@ impl Population {
         }
     }
 
-    /// The first person of each kind has consented; so has the first directory's administrator.
-    fn add_consents(&mut self, directory: Guid) {
-        let people = ["ann@contoso.com", "ann.example@outlook.com"];
+    /// These people have consented, and an administrator of the directory.
+    fn add_consents(&mut self, directory: Guid, people: &[&str]) {
         let people: Vec<Guid> =
             people.iter().filter_map(|name| self.user_named(name)).map(|u| u.object_id).collect();
         let applications: Vec<Guid> =
@@ -168,6 +238,19 @@ mod tests {
         let ann = population.user_named("ANN@contoso.com").unwrap();
         assert_eq!(population.user_named(&ann.id).unwrap().email, "ann@contoso.com");
         assert!(population.user_named("nobody@contoso.com").is_none());
+    }
+
+    #[test]
+    fn the_global_cloud_is_the_same_with_and_without_the_others() {
+        let random = Random::new(Some("1"));
+        let mut population = Population::defaults(&random, "secret", 0);
+        let before = serde_json::to_value(&population.users).unwrap();
+        let added = population.add_national_clouds(&random, 0);
+        let after = serde_json::to_value(&population.users).unwrap();
+        assert_eq!(before.as_array().unwrap()[..], after.as_array().unwrap()[..5]);
+        let clouds: Vec<Cloud> =
+            added.iter().map(|user| population.cloud(user.directory)).collect();
+        assert_eq!(clouds, [Cloud::UsGovL4, Cloud::UsGovL5, Cloud::China]);
     }
 
     /// Section 7.6.

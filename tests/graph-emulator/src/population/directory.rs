@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cloud::Cloud;
 use crate::guid::Guid;
 
 /// The directory that all personal accounts share. (7.1)
@@ -12,6 +13,9 @@ pub(crate) const CONSUMERS: Guid = Guid::from_u128(0x9188_040d_6c67_4c5b_b112_36
 pub(crate) struct Directory {
     pub(crate) id: Guid,
     pub(crate) kind: DirectoryKind,
+    /// States that know only the global cloud do not say.
+    #[serde(default)]
+    pub(crate) cloud: Cloud,
     pub(crate) name: String,
     /// Verified domains, in lower case.
     pub(crate) domains: Vec<String>,
@@ -33,11 +37,11 @@ pub(crate) enum DirectoryKind {
 impl Directory {
     /// Where the drives of its people live.
     pub(crate) fn my_host(&self) -> String {
-        format!("{}-my.sharepoint.com", self.sharepoint)
+        format!("{}-my.{}", self.sharepoint, self.cloud.sharepoint())
     }
 
     /// Where its sites live.
     pub(crate) fn sites_host(&self) -> String {
-        format!("{}.sharepoint.com", self.sharepoint)
+        format!("{}.{}", self.sharepoint, self.cloud.sharepoint())
     }
 }

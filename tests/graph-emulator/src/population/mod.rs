@@ -11,6 +11,7 @@ pub(crate) use directory::{CONSUMERS, Directory, DirectoryKind};
 pub(crate) use scopes::{KNOWN, Scopes};
 pub(crate) use user::{Refusals, User};
 
+use crate::cloud::Cloud;
 use crate::guid::Guid;
 
 mod application;
@@ -67,6 +68,11 @@ impl Site {
 impl Population {
     pub(crate) fn directory(&self, id: Guid) -> Option<&Directory> {
         self.directories.iter().find(|directory| directory.id == id)
+    }
+
+    /// The cloud that a directory is in.
+    pub(crate) fn cloud(&self, directory: Guid) -> Cloud {
+        self.directory(directory).map_or(Cloud::Global, |directory| directory.cloud)
     }
 
     pub(crate) fn user(&self, object_id: Guid) -> Option<&User> {

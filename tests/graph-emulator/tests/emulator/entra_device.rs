@@ -40,7 +40,8 @@ async fn a_device_waits_until_the_person_has_entered_the_code() {
     assert_eq!((&begun["expires_in"], &begun["interval"]), (&json!(900), &json!(5)));
     let waiting = poll(&stage, &client, &begun).await;
     assert_eq!(refusal(&waiting), refused(400, 70_016, "authorization_pending"));
-    let page = stage.get(begun["verification_uri"].as_str().unwrap(), &[]).await;
+    let short = stage.get(begun["verification_uri"].as_str().unwrap(), &[]).await;
+    let page = stage.get(short.header("location"), &[]).await;
     let filled = [("otc", user_code(&begun)), ("login", "bob@contoso.com")];
     let entered = press(&stage, &page, "accept", &filled).await;
     assert_eq!(entered.status, 200, "{}", entered.text());

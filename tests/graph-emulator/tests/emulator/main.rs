@@ -6,6 +6,7 @@
 mod addressing;
 mod arbitrary;
 mod children;
+mod clouds;
 mod control;
 mod delta;
 mod download;

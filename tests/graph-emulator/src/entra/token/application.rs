@@ -6,7 +6,6 @@ use crate::body::Reply;
 use crate::entra::authority::Authority;
 use crate::entra::client::Proof;
 use crate::entra::errors::Refusal;
-use crate::entra::scope::Asked;
 use crate::entra::tokens::Grant;
 
 pub(super) fn grant(request: &Request<'_>) -> Result<Reply, Refusal> {
@@ -29,7 +28,7 @@ pub(super) fn grant(request: &Request<'_>) -> Result<Reply, Refusal> {
         _ => Proof::Needed,
     })?;
     let text = request.form.need("scope")?;
-    let asked = Asked::parse(text).map_err(|refusal| match refusal.code() {
+    let asked = request.asked(text).map_err(|refusal| match refusal.code() {
         // An application needs no permission to get a token for another resource, but the
         // emulator has no other.
         65_001 => Refusal::new(500_011).about(text.trim_end_matches("/.default")),
@@ -40,7 +39,8 @@ pub(super) fn grant(request: &Request<'_>) -> Result<Reply, Refusal> {
         return Err(not_default(text));
     }
     let roles = request.world.population().roles(application.client_id, directory);
-    let grant = Grant::app_only(application.client_id, directory, roles);
+    let grant =
+        Grant::app_only(application.client_id, directory, roles, request.graph(&asked, directory));
     issue::answer(request, Issue { grant, user: None, asked: &asked, nonce: None, used: None })
 }
 

@@ -7,7 +7,6 @@ use crate::entra::client::Proof;
 use crate::entra::errors::Refusal;
 use crate::entra::pkce::Challenge;
 use crate::entra::redirect;
-use crate::entra::scope::Asked;
 use crate::entra::sign_ins::{Code, Found};
 use crate::population::RedirectKind;
 
@@ -24,13 +23,14 @@ pub(super) fn redeem(request: &Request<'_>) -> Result<Reply, Refusal> {
     check_binding(request, &code, redirect_uri)?;
     let user = request.person(code.grant.user, code.issued_ms)?;
     let mut asked = match request.form.get("scope") {
-        Some(scope) => Asked::parse(scope).map_err(|refusal| request.with_client(refusal))?,
+        Some(scope) => request.asked(scope).map_err(|refusal| request.with_client(refusal))?,
         None => code.asked.clone(),
     };
     let mut grant = code.grant.clone();
     let consented = request.consented(&user);
     if !asked.is_about_signing_in() {
         grant.scopes = asked.wanted(&request.client.application.scopes, &consented);
+        grant.cloud = request.graph(&asked, user.directory);
     }
     if !grant.scopes.is_subset(&consented) {
         return Err(request.not_consented(&user));
@@ -47,6 +47,11 @@ pub(super) fn redeem(request: &Request<'_>) -> Result<Reply, Refusal> {
 
 fn find(request: &Request<'_>, text: &str) -> Result<Code, Refusal> {
     match request.world.sign_ins.codes.find(text, request.trace.now_ms) {
+        Found::Valid(code) | Found::Redeemed(code) | Found::Expired(code)
+            if !request.client.knows(&code.grant) =>
+        {
+            Err(not_valid())
+        }
         Found::Valid(code) => Ok(code),
         Found::Redeemed(code) => Err(redeemed(&code)),
         Found::Expired(code) if code.grant.is_personal() => Err(not_valid()),

@@ -3,7 +3,7 @@
 use super::Request;
 use super::issue::{self, Issue};
 use crate::body::Reply;
-use crate::entra::device_codes::{LIFETIME_MS, State};
+use crate::entra::device_codes::{DeviceCode, LIFETIME_MS, State};
 use crate::entra::errors::Refusal;
 use crate::entra::form::Form;
 use crate::entra::sign_in::{self, Asking};
@@ -19,7 +19,9 @@ pub(super) fn redeem(request: &Request<'_>) -> Result<Reply, Refusal> {
     let text = code(request.form).unwrap_or_default();
     let codes = &request.world.sign_ins.device_codes;
     let client_id = request.client.application.client_id;
-    let code = codes.find(text).filter(|code| code.client_id == client_id);
+    let is_here =
+        |code: &DeviceCode| code.client_id == client_id && code.instance == request.client.instance;
+    let code = codes.find(text).filter(is_here);
     let code = code.ok_or_else(|| Refusal::new(70_018))?;
     if code.state != State::Redeemed && request.trace.now_ms >= code.issued_ms + LIFETIME_MS {
         return Err(Refusal::new(70_020));
@@ -40,7 +42,7 @@ pub(super) fn redeem(request: &Request<'_>) -> Result<Reply, Refusal> {
     let grant = Grant {
         offline: code.asked.offline,
         native: request.client.application.public,
-        ..Grant::delegated(&user, client_id, scopes)
+        ..request.client.grant(request.world, &user, &code.asked, scopes)
     };
     let asked = &code.asked;
     issue::answer(request, Issue { grant, user: Some(&user), asked, nonce: None, used: None })

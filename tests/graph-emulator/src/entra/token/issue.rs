@@ -36,8 +36,9 @@ pub(super) fn answer(request: &Request<'_>, issue: Issue<'_>) -> Result<Reply, R
     {
         grant.scopes = request.consented(user);
     }
-    let echo =
-        user.and_then(|_| asked.echo(variants.scope_echo, &grant.scopes, grant.is_personal()));
+    let echo = user.and_then(|_| {
+        asked.echo(variants.scope_echo, &grant.scopes, grant.is_personal(), grant.cloud)
+    });
     let minted = world.tokens.mint_again(world, grant, used);
     let minted = minted.ok_or_else(|| Refusal::new(50_034))?;
     let seconds = |seconds: i64| {
@@ -79,6 +80,7 @@ fn signed_id_token(
 ) -> Option<String> {
     let random = &request.world.random;
     let client_id = request.client.application.client_id;
-    let claims = id_token::claims(random, user, client_id, request.trace.now_ms, nonce, email);
+    let (instance, now_ms) = (request.client.instance, request.trace.now_ms);
+    let claims = id_token::claims(random, instance, user, client_id, now_ms, nonce, email);
     request.world.signer.sign(&claims, random)
 }

@@ -4,10 +4,12 @@ use super::Exchange;
 use super::client::{Client, Proof, scripted};
 use super::errors::{Refusal, Trace};
 use super::form::{Form, basic_credentials};
+use super::scope::Asked;
 use super::sign_ins::is_code;
 use super::tokens::is_refresh_token;
 use crate::body::Reply;
 use crate::clock;
+use crate::cloud::Cloud;
 use crate::guid::Guid;
 use crate::population::{CONSUMERS, Scopes, User};
 use crate::world::World;
@@ -44,13 +46,13 @@ struct Request<'a> {
 
 /// Answers one token request. Blocks.
 pub(super) fn answer(exchange: &Exchange<'_>, segment: &str) -> Result<Reply, Refusal> {
-    let Exchange { world, form, trace, headers, .. } = *exchange;
+    let Exchange { world, instance, form, trace, headers, .. } = *exchange;
     let kind = Kind::parse(form.need("grant_type")?)?;
     let basic = basic_credentials(headers).map(|(id, _)| id);
     let client_id = form.get("client_id").or(basic.as_deref());
     let client_id = client_id.ok_or_else(|| Refusal::missing("client_id"))?;
     kind.check_form(form)?;
-    let client = Client::find(world, segment, client_id)?;
+    let client = Client::find(world, instance, segment, client_id)?;
     let request = Request { exchange, world, form, trace, client };
     match kind {
         Kind::Code => code::redeem(&request),
@@ -129,6 +131,16 @@ impl Request<'_> {
         }
         scripted(&user.refusals)?;
         Ok(user)
+    }
+
+    /// What a form asks for.
+    fn asked(&self, scope: &str) -> Result<Asked, Refusal> {
+        Asked::parse(scope, self.client.instance)
+    }
+
+    /// The cloud whose Graph is meant.
+    fn graph(&self, asked: &Asked, directory: Guid) -> Cloud {
+        asked.graph(self.world.population().cloud(directory))
     }
 
     /// What the person allowed the application so far.

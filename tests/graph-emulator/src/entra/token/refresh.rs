@@ -13,7 +13,7 @@ use crate::population::User;
 
 pub(super) fn redeem(request: &Request<'_>) -> Result<Reply, Refusal> {
     let token = request.form.need("refresh_token")?;
-    let known = request.world.tokens.granted(token);
+    let known = request.world.tokens.granted(token).filter(|grant| request.client.knows(grant));
     let spa = known.as_ref().is_some_and(|grant| grant.spa);
     let native = known.as_ref().is_some_and(|grant| grant.native);
     request.authenticate(match request.usual_proof() {
@@ -37,7 +37,11 @@ fn find(request: &Request<'_>, token: &str) -> Result<(i64, Grant), Refusal> {
     let personal = |grant: &Grant, refusal: Refusal| {
         if grant.is_personal() { not_valid() } else { refusal }
     };
-    let (issued_ms, grant) = match request.world.tokens.refresh(token, now_ms) {
+    let found = match request.world.tokens.granted(token) {
+        Some(grant) if !request.client.knows(&grant) => Refresh::Unknown,
+        _ => request.world.tokens.refresh(token, now_ms),
+    };
+    let (issued_ms, grant) = match found {
         Refresh::Valid { issued_ms, grant } => (issued_ms, grant),
         Refresh::Inactive { issued_ms, grant } => {
             let refusal = Refusal::new(700_082).about(clock::iso(issued_ms));
@@ -69,11 +73,13 @@ fn not_valid() -> Refusal {
 
 /// The same grant for what is asked for now: by default what it was for. (7.3)
 fn narrow(request: &Request<'_>, mut grant: Grant, user: &User) -> Result<(Grant, Asked), Refusal> {
-    let asked = Asked::parse(request.form.get("scope").unwrap_or_default())
+    let asked = request
+        .asked(request.form.get("scope").unwrap_or_default())
         .map_err(|refusal| request.with_client(refusal))?;
     let consented = request.consented(user);
     if !asked.is_about_signing_in() {
         grant.scopes = asked.wanted(&request.client.application.scopes, &consented);
+        grant.cloud = request.graph(&asked, user.directory);
     }
     if !grant.scopes.is_subset(&consented) {
         return Err(request.not_consented(user));
