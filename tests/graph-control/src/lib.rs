@@ -39,7 +39,7 @@ use serde_json::Value;
 pub use drives::{EditedItem, Marks, Step};
 pub use faults::{Body, Fault};
 pub use journal::{Counters, Request};
-pub use people::{Tokens, UserChanges};
+pub use people::{Directory, Tokens, UserChanges};
 
 /// Why a call failed, by what the caller can do.
 #[derive(Debug, thiserror::Error)]

@@ -36,8 +36,78 @@ pub struct UserChanges {
     pub declines: Option<bool>,
 }
 
+/// A directory, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Directory {
+    /// Its identifier.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its cloud: `global`, `usgov-l4`, `usgov-l5` or `china`.
+    pub cloud: String,
+    /// Its verified domains.
+    pub domains: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Population {
+    directories: Vec<Directory>,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    location: String,
+}
+
 impl Control {
-    /// Fresh tokens of somebody, or of the account of the ready file, with all that was consented.
+    /// All directories, of all clouds.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`].
+    pub fn directories(&self) -> Result<Vec<Directory>> {
+        self.get::<Population>("/population").map(|population| population.directories)
+    }
+
+    /// Opens the URL of an authorize or adminconsent endpoint as a person's browser does; the person
+    /// signs in and accepts. Returns where the browser is sent: the redirect address with its code,
+    /// or with the error.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`]; refused if the person is shown a page instead.
+    pub fn sign_in(&self, url: &str, email: &str) -> Result<String> {
+        let who = json!({ "url": url, "email": email });
+        self.post::<Sent>("/authorize", &who).map(|sent| sent.location)
+    }
+
+    /// Enters the code that a device shows, as a person who signs in and accepts.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`]; refused if no device waits with this code.
+    pub fn approve_device(&self, user_code: &str, email: &str) -> Result<()> {
+        let path = format!("/device-codes/{}", segment(user_code));
+        self.post(&path, &json!({ "user": email })).map(|_: Value| ())
+    }
+
+    /// Enters the code that a device shows, and presses cancel.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`]; refused if no device waits with this code.
+    pub fn decline_device(&self, user_code: &str) -> Result<()> {
+        let path = format!("/device-codes/{}", segment(user_code));
+        self.post(&path, &json!({ "decline": true })).map(|_: Value| ())
+    }
+
+    /// Lets a person consent to permissions of the ready file's application, beside those consented
+    /// to before.
+    ///
+    /// # Errors
+    /// See [`crate::ControlError`].
+    pub fn consent(&self, email: &str, scopes: &[&str]) -> Result<()> {
+        self.post("/consents", &json!({ "user": email, "scopes": scopes })).map(|_: Value| ())
+    }
+
+    /// Fresh tokens of somebody, or of the account of the ready file, with all that was consented,
+    /// for the Graph of the person's cloud.
     ///
     /// # Errors
     /// See [`crate::ControlError`].

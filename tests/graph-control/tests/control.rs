@@ -55,6 +55,8 @@ async fn every_call_is_understood_by_the_emulator() {
     control.expire_delta().unwrap();
 
     assert!(control.tokens(Some("bob@contoso.com")).unwrap().access_token.starts_with("eyJ"));
+    control.consent("bob@contoso.com", &["Files.Read"]).unwrap();
+    assert!(control.decline_device("NOBODYS").is_err());
     control.revoke_tokens().unwrap();
     control.expire_access_tokens().unwrap();
     let changes = UserChanges { refusals: Some(vec![53003]), declines: Some(true) };
@@ -114,6 +116,48 @@ async fn a_drive_is_changed_step_by_step() {
     assert_eq!((items[1].path.as_str(), items[1].size), ("c/d.bin", 3));
     assert_eq!(items[0].id, items[1].id);
     assert_ne!(items[2].c_tag, items[3].c_tag);
+    emulator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anybody_of_any_cloud_has_tokens_and_a_drive_that_can_be_filled() {
+    let state = tempfile::tempdir().unwrap();
+    let (emulator, control) = start(&state).await;
+    let clouds: Vec<String> =
+        control.directories().unwrap().into_iter().map(|directory| directory.cloud).collect();
+    assert_eq!(clouds, ["global", "global", "global", "usgov-l4", "usgov-l5", "china"]);
+    for person in [
+        "ann@contoso.com",
+        "bob@contoso.com",
+        "eve@fabrikam.com",
+        "ann.example@outlook.com",
+        "carl.example@outlook.com",
+        "gwen@contoso.us",
+        "dan@contoso-mil.us",
+        "chen@contoso.cn",
+    ] {
+        assert!(control.tokens(Some(person)).unwrap().refresh_token.is_some(), "{person}");
+        let items = control.edit(person, &[Step::write("a/b.csv", person)]).unwrap();
+        assert_eq!(items[0].size, person.len() as u64);
+    }
+    emulator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_at_an_authorize_url() {
+    let state = tempfile::tempdir().unwrap();
+    let (emulator, control) = start(&state).await;
+    let client_id = &emulator.ready().client_id;
+    let url = format!(
+        "https://login.microsoftonline.us/common/oauth2/v2.0/authorize?client_id={client_id}\
+         &response_type=code&redirect_uri=http%3A%2F%2Flocalhost%3A47334%2Fverify-auth\
+         &scope=Files.Read&state=7"
+    );
+    let location = control.sign_in(&url, "dan@contoso-mil.us").unwrap();
+    assert!(location.starts_with("http://localhost:47334/verify-auth?code="), "{location}");
+    assert!(location.contains("&state=7"), "{location}");
+    let error = control.sign_in(&url, "ann@contoso.com").unwrap_err();
+    assert!(matches!(error, ControlError::Refused { status: 400, .. }), "{error}");
     emulator.stop().await.unwrap();
 }
 

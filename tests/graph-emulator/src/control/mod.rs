@@ -16,6 +16,7 @@
 //! | `POST /tokens/revoke` | `{"user"?,"access"?}` | `{}` |
 //! | `POST /tokens/expire-access` | | `{}` |
 //! | `POST /device-codes/{code}` | `{"user"}` or `{"decline":true}` | `{}` |
+//! | `POST /authorize` | `{"url","email"}` | `{"location"}`: where the person is sent who signs in and accepts |
 //! | `POST /links/expire`, `/delta/expire` | | `{}` |
 //! | `GET /population` | | directories, people, groups, sites, applications, consents |
 //! | `POST /directories`, `/users`, `/applications`, `/consents`, `/groups`, `/sites` | see `population` | what was made |
@@ -156,6 +157,7 @@ fn route(world: &World, head: &Parts, body: &[u8]) -> Answered {
             saved(world, json!({}))
         }),
         ["tokens", ref rest @ ..] => tokens::answer(world, &asked, rest),
+        ["authorize"] => tokens::authorize(world, &asked),
         ["device-codes", code] => tokens::device_code(world, &asked, code),
         [
             "population" | "directories" | "users" | "applications" | "consents" | "groups"

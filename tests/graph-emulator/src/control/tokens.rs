@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answered, Asked, internal, missing, refused, saved};
+use crate::entra;
 use crate::guid::Guid;
 use crate::world::World;
 
@@ -65,6 +66,23 @@ struct DeviceAnswer {
     user: Option<String>,
     #[serde(default)]
     decline: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    /// Of an authorize or an adminconsent endpoint.
+    url: String,
+    email: String,
+}
+
+/// What the person does at whose browser a client opened an address.
+pub(super) fn authorize(world: &World, asked: &Asked<'_>) -> Answered {
+    asked.post(|| {
+        let SignIn { url, email } = asked.read()?;
+        let location = entra::sign_in(world, &url, &email).map_err(refused)?;
+        Ok(json!({ "location": location }).to_string().into_bytes())
+    })
 }
 
 /// What the person with the other device does.

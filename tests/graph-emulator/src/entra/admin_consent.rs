@@ -9,15 +9,18 @@ use super::errors::Refusal;
 use super::pages::{self, ACCEPT, BUTTON, CANARY, Question};
 use super::redirect::{self, Mode};
 use super::scope::{Asked, GRAPH_ID};
+use super::sign_in;
 use crate::body::Reply;
 use crate::guid::Guid;
-use crate::population::{Consent, DirectoryKind, Principal, Scopes};
+use crate::population::{Consent, DirectoryKind, Principal, Scopes, User};
 use crate::variants::SignIn;
 use crate::world::World;
 
 /// What is asked of the administrator.
 struct Request {
     client: Client,
+    /// Whether the administrator presses cancel.
+    declines: bool,
     directory: Guid,
     redirect_uri: String,
     scopes: Scopes,
@@ -43,7 +46,10 @@ impl Request {
         if redirect::kind(&application.redirects, &redirect_uri).is_none() {
             return Err(Refusal::new(50_011).about(redirect_uri).about(application.client_id));
         }
-        let directory = directory(world, &client)?;
+        let person = exchange.person.map(|name| sign_in::person_named(world, &client, name));
+        let person = person.transpose()?;
+        let declines = person.as_ref().is_some_and(|person| person.declines);
+        let directory = directory(world, &client, person.as_ref())?;
         scripted(&application.refusals)?;
         let scope = form.get("scope").map(str::to_owned);
         let default = format!("{GRAPH_ID}.default");
@@ -53,7 +59,7 @@ impl Request {
         } else {
             (asked.wanted(&application.scopes, &Scopes::default()), Scopes::default())
         };
-        Ok(Self { client, directory, redirect_uri, scopes, roles, scope })
+        Ok(Self { client, declines, directory, redirect_uri, scopes, roles, scope })
     }
 
     fn decide(&self, exchange: &Exchange<'_>) -> Reply {
@@ -63,10 +69,10 @@ impl Request {
             if !world.sign_ins.pages.answer(canary, &self.purpose(), trace.now_ms) {
                 return pages::refused(&Refusal::malformed(), trace);
             }
-        } else if world.variants().sign_in == SignIn::Page {
+        } else if world.variants().sign_in == SignIn::Page && exchange.person.is_none() {
             return self.page(exchange);
         }
-        if answered.is_some() && !form.says(BUTTON, ACCEPT) {
+        if self.declines || (answered.is_some() && !form.says(BUTTON, ACCEPT)) {
             return self.send(
                 exchange,
                 vec![
@@ -120,9 +126,9 @@ impl Request {
     }
 }
 
-/// The directory whose administrator signs in: the one of the ready file's person, if the URL names
-/// none.
-fn directory(world: &World, client: &Client) -> Result<Guid, Refusal> {
+/// The directory whose administrator signs in: if the URL names none, that of the person at the
+/// browser, or else of the ready file's person.
+fn directory(world: &World, client: &Client, person: Option<&User>) -> Result<Guid, Refusal> {
     let population = world.population();
     let is_work = |id: &Guid| {
         population.directory(*id).is_some_and(|directory| {
@@ -133,9 +139,9 @@ fn directory(world: &World, client: &Client) -> Result<Guid, Refusal> {
         Authority::Directory(id) => Ok(id),
         Authority::Consumers => Err(Refusal::new(9_001_023)),
         Authority::Common | Authority::Organizations => {
-            let own = population.user(world.primary.user).map(|user| user.directory);
-            let first =
-                || population.directories.iter().map(|directory| directory.id).find(is_work);
+            let own = person.or(population.user(world.primary.user)).map(|user| user.directory);
+            let mut ids = population.directories.iter().map(|directory| directory.id);
+            let first = || person.is_none().then(|| ids.find(is_work)).flatten();
             own.filter(is_work).or_else(first).ok_or_else(|| Refusal::new(50_059))
         }
     }

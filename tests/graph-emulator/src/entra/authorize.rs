@@ -119,18 +119,22 @@ impl<'a> Authorization<'a> {
     }
 
     /// The address that was typed into the page, if this is the page's answer.
-    fn typed(&self, exchange: &Exchange<'_>) -> Result<Option<&'a str>, Refusal> {
-        let Some(secret) = self.form.get(CANARY).filter(|_| exchange.method == Method::POST) else {
+    fn typed<'e>(&self, exchange: &Exchange<'e>) -> Result<Option<&'e str>, Refusal> {
+        if exchange.person.is_some() {
+            return Ok(exchange.person);
+        }
+        let Some(secret) = exchange.form.get(CANARY).filter(|_| exchange.method == Method::POST)
+        else {
             return Ok(None);
         };
         let shown = &self.world.sign_ins.pages;
         if !shown.answer(secret, &self.purpose(), self.trace.now_ms) {
             return Err(Refusal::malformed().on_a_page());
         }
-        if !self.form.says(BUTTON, ACCEPT) {
+        if !exchange.form.says(BUTTON, ACCEPT) {
             return Err(sign_in::declined());
         }
-        self.form.need(LOGIN).map(Some)
+        exchange.form.need(LOGIN).map(Some)
     }
 
     fn page(&self, segment: &str, user: &User, asked: &Asked) -> Reply {

@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
+pub(crate) use browser::sign_in;
 pub(crate) use jwt::{Signer, SigningKey};
 pub(crate) use sign_ins::SignIns;
 pub(crate) use tokens::{Access, Grant, SavedToken, TokenSet, TokenStore};
@@ -22,6 +23,7 @@ mod admin_consent;
 mod assertion;
 mod authority;
 mod authorize;
+mod browser;
 mod client;
 mod device;
 mod device_codes;
@@ -59,6 +61,8 @@ struct Exchange<'a> {
     form: &'a Form,
     body: &'a [u8],
     trace: &'a Trace,
+    /// Who signs in and accepts, where a test plays the person at the browser.
+    person: Option<&'a str>,
 }
 
 /// Answers a request to a login host.
@@ -106,8 +110,8 @@ fn respond(
     }
     let answered = door.read(method, uri, headers, body).and_then(|form| {
         let body = body.unwrap_or_default();
-        let (form, trace) = (&form, &trace);
-        door.open(&Exchange { world, instance, method, path, headers, form, body, trace })
+        let (form, trace, person) = (&form, &trace, None);
+        door.open(&Exchange { world, instance, method, path, headers, form, body, trace, person })
     });
     let mut reply = answered.unwrap_or_else(|refusal| door.refuse(refusal, &trace));
     if crosses_origins {

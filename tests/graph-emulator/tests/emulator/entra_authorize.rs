@@ -1,14 +1,15 @@
 //! The authorize endpoint and what it sends to clients.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::entra::{
-    CHALLENGE, NATIVE, UNKNOWN, VERIFIER, WEB, authorize, claims, code, form_of, make, native,
-    press, redeem, refusal, refused, sent, shown, told,
+    CHALLENGE, LOGIN, NATIVE, UNKNOWN, VERIFIER, WEB, authorize, claims, code, encoded, form_of,
+    make, native, press, redeem, refusal, refused, sent, shown, told,
 };
-use crate::stage::Stage;
+use crate::stage::{Answer, Stage};
 
 /// Section 7.2.
 #[tokio::test]
@@ -299,5 +300,74 @@ async fn a_person_who_cancels_denies_access() {
     for answer in [scripted, pressed] {
         assert_eq!(told(&answer), (65_004, "access_denied".to_owned()));
         assert_eq!(sent(&answer)["error_subcode"], "cancel");
+    }
+}
+
+/// What comes of it when a test plays the person who opens a URL.
+async fn play(stage: &Stage, url: &str, email: &str) -> Answer {
+    let who = json!({ "url": url, "email": email }).to_string();
+    stage.control("POST", "/authorize", &who).await
+}
+
+fn url_for(stage: &Stage, more: &[(&str, &str)]) -> String {
+    let own = [
+        ("client_id", stage.ready().client_id.as_str()),
+        ("response_type", "code"),
+        ("redirect_uri", WEB),
+        ("scope", "openid Files.Read"),
+        ("state", "7"),
+    ];
+    format!("{LOGIN}/common/oauth2/v2.0/authorize?{}", encoded(&[&own, more].concat()))
+}
+
+/// The fields of the address that a played person is sent to.
+fn fields_sent(answer: &Answer) -> BTreeMap<String, String> {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let location = answer.json()["location"].as_str().unwrap().to_owned();
+    let fields = location.strip_prefix(&format!("{WEB}?")).unwrap();
+    form_urlencoded::parse(fields.as_bytes()).into_owned().collect()
+}
+
+#[tokio::test]
+async fn a_test_can_play_the_person_at_the_browser_whatever_the_variant() {
+    let stage = Stage::business(&[]).await;
+    let proof = [("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
+    for variant in ["automatic", "page"] {
+        stage.vary(json!({ "sign_in": variant })).await;
+        let fields = fields_sent(&play(&stage, &url_for(&stage, &proof), "bob@contoso.com").await);
+        assert_eq!(fields["state"], "7");
+        let without = redeem(&stage, &fields["code"], &[]).await;
+        assert_eq!(refusal(&without).1, 50_148);
+        let body = redeem(&stage, &fields["code"], &[("code_verifier", VERIFIER)]).await.json();
+        assert_eq!(claims(&body["id_token"])["preferred_username"], "bob@contoso.com");
+    }
+}
+
+#[tokio::test]
+async fn a_played_person_who_declines_presses_cancel() {
+    let stage = Stage::business(&[]).await;
+    make(&stage, "/users/bob@contoso.com", json!({ "declines": true })).await;
+    let fields = fields_sent(&play(&stage, &url_for(&stage, &[]), "bob@contoso.com").await);
+    assert_eq!((fields["error"].as_str(), fields["state"].as_str()), ("access_denied", "7"));
+}
+
+#[tokio::test]
+async fn what_a_played_person_is_shown_instead_is_told_in_a_sentence() {
+    let stage = Stage::business(&[]).await;
+    let ann = "ann@contoso.com";
+    let usual = url_for(&stage, &[]);
+    for (url, person, told) in [
+        (usual.as_str(), "nobody@contoso.com", "AADSTS50034"),
+        (&usual.replace("verify-auth", "elsewhere"), ann, "AADSTS50011"),
+        (&usual.replace(LOGIN, "https://graph.microsoft.com"), ann, "not on a login host"),
+        (&usual.replace("https", "http"), ann, "not on a login host"),
+        (&usual.replace("authorize?", "token?"), ann, "nobody signs in"),
+        (&format!("{usual}&response_mode=form_post"), ann, "response_mode"),
+        (&format!("{usual}&state=8"), ann, "AADSTS9002313"),
+        ("nonsense\n", ann, "no address"),
+    ] {
+        let answer = play(&stage, url, person).await;
+        assert_eq!(answer.status, 400, "{url}");
+        assert!(answer.text().contains(told), "{}", answer.text());
     }
 }

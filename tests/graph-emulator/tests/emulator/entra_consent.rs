@@ -122,3 +122,17 @@ async fn an_administrator_may_refuse_on_the_page() {
     let answer = press(&stage, &page, "accept", &[]).await;
     assert_eq!(sent(&answer)["admin_consent"], "True");
 }
+
+/// Section 7.2: both spellings of the endpoint, for the directory of the administrator who is played.
+#[tokio::test]
+async fn a_test_can_play_the_administrator() {
+    let stage = Stage::business(&[]).await;
+    let fabrikam = directory(&stage, "fabrikam.com").await;
+    let own = [("client_id", stage.ready().client_id.as_str()), ("redirect_uri", WEB)];
+    for endpoint in ["common/adminconsent", "fabrikam.com/v2.0/adminconsent"] {
+        let url = format!("{LOGIN}/{endpoint}?{}", encoded(&own));
+        let played = make(&stage, "/authorize", json!({ "url": url, "email": "eve@fabrikam.com" }));
+        let location = played.await["location"].as_str().unwrap().to_owned();
+        assert_eq!(location, format!("{WEB}?admin_consent=True&tenant={fabrikam}"));
+    }
+}
