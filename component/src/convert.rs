@@ -5,7 +5,7 @@ use onedrive_core::describe::{self, ValueType};
 use onedrive_core::{Actor, Error, ErrorKind};
 
 use crate::bindings::exports::platform::datasource::datasource as wit;
-use crate::bindings::exports::platform::datasource::types;
+use crate::bindings::exports::platform::datasource::{authorization, diagnostics, types};
 
 pub(crate) fn error(error: Error) -> types::Error {
     let retry_after_ms =
@@ -78,7 +78,7 @@ fn parameter(doc: &describe::ParameterDoc) -> wit::Parameter {
     let choices = if doc.name == describe::EGRESS_PARAMETER {
         describe::egress_profiles().iter().map(|(cloud, _)| cloud.name.to_owned()).collect()
     } else {
-        Vec::new()
+        doc.choices.iter().map(|choice| (*choice).to_owned()).collect()
     };
     wit::Parameter {
         name: doc.name.to_owned(),
@@ -115,6 +115,7 @@ fn value_type(value_type: ValueType) -> wit::ValueType {
         ValueType::Boolean => wit::ValueType::Boolean,
         ValueType::Timestamp => wit::ValueType::Timestamp,
         ValueType::TextList => wit::ValueType::TextList,
+        ValueType::Json => wit::ValueType::Json,
     }
 }
 
@@ -123,6 +124,9 @@ pub(crate) fn connection_info(info: core::ConnectionInfo) -> wit::ConnectionInfo
         connection_id: info.connection_id,
         state: match info.state {
             core::ConnectionState::Ready => wit::ConnectionState::Ready,
+            core::ConnectionState::PendingAuthorization => {
+                wit::ConnectionState::PendingAuthorization
+            }
             core::ConnectionState::AuthRequired => wit::ConnectionState::AuthRequired,
         },
         identity: info.identity.map(|identity| wit::Identity {
@@ -270,5 +274,55 @@ pub(crate) fn metrics(metrics: core::ScanMetrics) -> wit::ScanMetrics {
         rows: metrics.rows,
         nulled_cells: metrics.nulled_cells,
         warnings: metrics.warnings,
+    }
+}
+
+pub(crate) fn sign_in_method(method: authorization::Method) -> core::SignInMethod {
+    match method {
+        authorization::Method::Code(redirect_uri) => core::SignInMethod::Code { redirect_uri },
+        authorization::Method::Device => core::SignInMethod::Device,
+        authorization::Method::AdminConsent(redirect_uri) => {
+            core::SignInMethod::AdminConsent { redirect_uri }
+        }
+    }
+}
+
+pub(crate) fn pending(pending: core::PendingSignIn) -> authorization::Pending {
+    authorization::Pending {
+        id: pending.id,
+        url: pending.url,
+        user_code: pending.user_code,
+        expires_at: pending.expires_at,
+        poll_interval_ms: pending.poll_interval_ms,
+        message: pending.message,
+    }
+}
+
+pub(crate) fn sign_in_answer(answer: authorization::Answer) -> core::SignInAnswer {
+    match answer {
+        authorization::Answer::Redirect(query) => core::SignInAnswer::Redirect(query),
+        authorization::Answer::Poll => core::SignInAnswer::Poll,
+    }
+}
+
+pub(crate) fn outcome(outcome: core::SignInOutcome) -> authorization::Outcome {
+    match outcome {
+        core::SignInOutcome::Pending(waiting) => authorization::Outcome::Pending(pending(waiting)),
+        core::SignInOutcome::Done => authorization::Outcome::Done,
+    }
+}
+
+pub(crate) fn finding(finding: core::Finding) -> diagnostics::Finding {
+    diagnostics::Finding {
+        check: finding.check.to_owned(),
+        state: match finding.state {
+            core::FindingState::Ok => diagnostics::FindingState::Ok,
+            core::FindingState::Warning => diagnostics::FindingState::Warning,
+            core::FindingState::Failed => diagnostics::FindingState::Failed,
+            core::FindingState::Skipped => diagnostics::FindingState::Skipped,
+        },
+        evidence: finding.evidence,
+        actor: finding.actor.map(actor),
+        hint: finding.hint,
     }
 }

@@ -1,9 +1,9 @@
 //! The OneDrive connector as a WebAssembly component.
 //!
 //! This crate is thin: it joins the contract's exports to `onedrive-core`,
-//! and core's four ports to WASI. The world it exports is
-//! `platform:datasource/connector`, described in `wit/`; the component is made
-//! from this crate by `cargo xtask build`.
+//! and core's four ports to WASI. It exports `datasource`, `authorization` and
+//! `diagnostics` of `platform:datasource`, described in `wit/`; the component
+//! is made from this crate by `cargo xtask build`.
 //!
 //! ```text
 //! datasource-host inspect target/dist/onedrive-datasource.wasm
@@ -16,7 +16,21 @@ mod state;
 
 /// What `wit-bindgen` makes of the contract and of WASI.
 mod bindings {
-    wit_bindgen::generate!({ path: "../wit", world: "connector", generate_all });
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package onedrive:component;
+
+            world component {
+                include platform:datasource/connector@0.1.0;
+
+                export platform:datasource/authorization@0.1.0;
+                export platform:datasource/diagnostics@0.1.0;
+            }
+        ",
+        world: "onedrive:component/component",
+        generate_all,
+    });
 }
 
 use std::cell::{Cell, RefCell};
@@ -27,7 +41,7 @@ use onedrive_core::ports::Ports;
 use onedrive_core::{Error, ErrorKind};
 
 use crate::bindings::exports::platform::datasource::datasource as wit;
-use crate::bindings::exports::platform::datasource::types;
+use crate::bindings::exports::platform::datasource::{authorization, diagnostics, types};
 use crate::reactor::block_on;
 
 struct Component;
@@ -112,6 +126,34 @@ impl wit::GuestConnection for Connection {
         let deadline = deadline_ms.map(Duration::from_millis);
         let reader = self.0.open_split(&split, deadline).map_err(convert::error)?;
         Ok(wit::Reader::new(Reader(RefCell::new(reader))))
+    }
+}
+
+impl authorization::Guest for Component {
+    fn begin(
+        connection: wit::ConnectionBorrow<'_>,
+        method: authorization::Method,
+    ) -> Result<authorization::Pending, types::Error> {
+        let connection = &connection.get::<Connection>().0;
+        let pending = block_on(connection.begin_sign_in(convert::sign_in_method(method)));
+        pending.map(convert::pending).map_err(convert::error)
+    }
+
+    fn complete(
+        connection: wit::ConnectionBorrow<'_>,
+        id: String,
+        answer: authorization::Answer,
+    ) -> Result<authorization::Outcome, types::Error> {
+        let connection = &connection.get::<Connection>().0;
+        let outcome = block_on(connection.complete_sign_in(&id, convert::sign_in_answer(answer)));
+        outcome.map(convert::outcome).map_err(convert::error)
+    }
+}
+
+impl diagnostics::Guest for Component {
+    fn diagnose(connection: wit::ConnectionBorrow<'_>) -> Vec<diagnostics::Finding> {
+        let findings = block_on(connection.get::<Connection>().0.diagnose());
+        findings.into_iter().map(convert::finding).collect()
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Cloud {
     pub graph_host: &'static str,
     /// Where content comes from, without a bearer.
     pub download_hosts: &'static [&'static str],
+    /// Whether Graph finds items by a path from another item, between colons.
+    pub(crate) relative_paths: bool,
     /// For the operator.
     pub doc: &'static str,
 }
@@ -30,6 +32,7 @@ pub(crate) const CLOUDS: [Cloud; 4] = [
             "*.files.1drv.com",
             "onedrive.live.com",
         ],
+        relative_paths: true,
         doc: "Microsoft 365 and personal OneDrive worldwide, GCC included.",
     },
     Cloud {
@@ -37,6 +40,7 @@ pub(crate) const CLOUDS: [Cloud; 4] = [
         login_host: "login.microsoftonline.us",
         graph_host: "graph.microsoft.us",
         download_hosts: &["*.sharepoint.us"],
+        relative_paths: true,
         doc: "US Government L4 (GCC High).",
     },
     Cloud {
@@ -44,6 +48,7 @@ pub(crate) const CLOUDS: [Cloud; 4] = [
         login_host: "login.microsoftonline.us",
         graph_host: "dod-graph.microsoft.us",
         download_hosts: &["*.sharepoint-mil.us"],
+        relative_paths: true,
         doc: "US Government L5 (DoD).",
     },
     Cloud {
@@ -51,6 +56,7 @@ pub(crate) const CLOUDS: [Cloud; 4] = [
         login_host: "login.partner.microsoftonline.cn",
         graph_host: "microsoftgraph.chinacloudapi.cn",
         download_hosts: &["*.sharepoint.cn"],
+        relative_paths: false,
         doc: "Microsoft 365 operated by 21Vianet in China.",
     },
 ];

@@ -7,25 +7,28 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use sha2::{Digest as _, Sha256};
 
-use crate::contract::{ConnectionInfo, ConnectionState, IdentityInfo, TableInfo, TableKind};
-use crate::credential::{BearerSource, CandidateCredential, StoredCredential, Tokens};
+use crate::contract::{ConnectionInfo, IdentityInfo, TableInfo, TableKind};
+use crate::credential::{App, BearerSource, StoredCredential, Tokens};
 use crate::download::{Download, FileRef, Head};
-use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Drive, Graph, GraphUrl};
+use crate::error::{Actor, Error, ErrorKind, Result};
+use crate::graph::Graph;
 use crate::listing::Listing;
 use crate::opening;
-use crate::params::{ParamChanges, Settings};
+use crate::params::{Change, GrantType, ParamChanges, Settings};
 use crate::ports::Ports;
-use crate::record::{Identity, Record, Records, VERSION};
+use crate::reach::Root;
+use crate::record::{Record, Records, VERSION};
 use crate::sender::{Counters, Deadline, Sender};
+use crate::sign_in;
 use crate::split::{SplitSeal, Work};
 use crate::table_name::{self, TableName};
+use crate::tables::connections::{self, ConnectionsReader, ConnectionsTable};
 use crate::tables::files::{self, FilesReader, FilesTable};
 use crate::tables::parquet::{ParquetReader, Tail};
 use crate::tables::stream::StreamReader;
 use crate::tables::{Kind, Reader, ReaderKind, Table};
+use crate::verification::{pause_key, same_person, verify};
 
 /// What opening a file downloaded.
 pub(crate) enum Kept {
@@ -45,15 +48,36 @@ pub struct Connection {
 
 impl Connection {
     /// Makes a connection from a JSON object of parameters and verifies it
-    /// with the service; on an error nothing was written.
+    /// with the service; on an error nothing was written. Where a person has
+    /// yet to sign in, it waits for that ([`Connection::begin_sign_in`]).
     pub async fn connect(ports: Rc<Ports>, params: &str) -> Result<Self> {
         let mut changes = ParamChanges::parse(params)?;
         let now = ports.clock.now();
         let (mut settings, mut tokens) = (Settings::default(), Tokens::default());
+        let given = changes.directory_parameters();
         changes.apply_settings(&mut settings);
-        tokens.apply(&mut changes, now)?;
+        let code = changes.take_code();
+        tokens.apply(&mut changes, now);
+        let default =
+            if tokens.is_empty() { GrantType::AuthorizationCode } else { GrantType::RefreshToken };
+        settings.grant_type.get_or_insert(default);
+        App::admit(&mut settings, &given, &ports)?;
         settings.check()?;
-        let (tokens, identity) = verify(&ports, &settings, tokens).await?;
+        App::of(&settings, &ports)?.check(settings.grant(), &ports)?;
+        if let Some(code) = code {
+            tokens = sign_in::trade_code(&ports, &settings, &code).await?;
+        }
+        let awaiting = tokens.is_empty() && needs_person(settings.grant());
+        if tokens.is_empty() && settings.grant() == GrantType::RefreshToken {
+            return Err(no_tokens());
+        }
+        let verified = if awaiting {
+            None
+        } else {
+            let (renewed, verified) = verify(&ports, &settings, tokens).await?;
+            tokens = renewed;
+            Some(verified)
+        };
         let mut key = [0; 32];
         ports.random.fill(&mut key);
         let record = Record {
@@ -62,7 +86,8 @@ impl Connection {
             revision: 1,
             settings,
             tokens,
-            identity,
+            awaiting,
+            verified,
             split_key: BASE64.encode(key),
             created_at: now,
             updated_at: now,
@@ -87,26 +112,33 @@ impl Connection {
     /// What is known without asking the service.
     pub fn info(&self) -> Result<ConnectionInfo> {
         let record = self.records.load()?;
-        let Identity { connection_id, drive_id, drive_type, account_id, display_name, email } =
-            record.identity;
-        let refused = record.tokens.refused.is_some();
+        let state = record.state();
+        let app = App::of(&record.settings, &self.ports).ok();
+        let directory = app.as_ref().map(|app| app.directory.clone());
+        let connection_id = record.connection_id();
+        let identity = record.verified.map(|verified| verified.identity);
+        let grant = record.settings.grant();
         let properties = [
-            ("tenant_id", Some(record.settings.directory().to_owned())),
+            ("tenant_id", directory.clone()),
             ("account_id", record.settings.account_id.clone()),
-            ("client_id", record.settings.client_id.clone()),
+            ("client_id", app.and_then(|app| app.client_id)),
             ("cloud", Some(record.settings.cloud().name.to_owned())),
-            ("drive_type", drive_type),
+            ("drive_type", identity.as_ref().and_then(|identity| identity.drive_type.clone())),
+            ("grant_type", Some(grant.name().to_owned())),
         ];
+        let root_id = identity.as_ref().map(|identity| identity.drive_id.clone());
         Ok(ConnectionInfo {
             connection_id,
-            state: if refused { ConnectionState::AuthRequired } else { ConnectionState::Ready },
-            identity: account_id.map(|id| IdentityInfo {
-                id,
-                display_name,
-                email,
-                directory: record.settings.tenant_id.clone(),
+            state,
+            identity: identity.and_then(|identity| {
+                Some(IdentityInfo {
+                    id: identity.account_id?,
+                    display_name: identity.display_name,
+                    email: identity.email,
+                    directory: record.settings.tenant_id.clone(),
+                })
             }),
-            root_id: Some(drive_id),
+            root_id,
             scopes: record.tokens.scopes,
             expires_at: record.tokens.expires_at,
             created_at: record.created_at,
@@ -124,32 +156,54 @@ impl Connection {
     pub async fn alter_params(&self, changes: &str) -> Result<()> {
         let before = self.records.load()?;
         let mut changes = ParamChanges::parse(changes)?;
+        let asks_person = matches!(&changes.grant_type, Change::Set(grant) if needs_person(*grant));
+        let gives_tokens = changes.access_token.is_set() || changes.refresh_token.is_set();
+        let given = changes.directory_parameters();
         let (mut settings, mut tokens) = (before.settings.clone(), before.tokens.clone());
         changes.apply_settings(&mut settings);
+        if gives_tokens && !asks_person {
+            settings.grant_type = Some(GrantType::RefreshToken);
+        }
+        settings.grant_type.get_or_insert(before.settings.grant());
+        keeps_its_drive(&before.settings, &settings)?;
+        App::admit(&mut settings, &given, &self.ports)?;
         settings.check()?;
+        let app = App::of(&settings, &self.ports)?;
+        app.check(settings.grant(), &self.ports)?;
+        let code = changes.take_code();
         let old_access = tokens.access.clone();
-        tokens.apply(&mut changes, self.ports.clock.now())?;
-        if settings.signs_in_differently(&before.settings)
+        tokens.apply(&mut changes, self.ports.clock.now());
+        if let Some(code) = &code {
+            tokens = sign_in::trade_code(&self.ports, &settings, code).await?;
+        }
+        let anew = asks_person && !gives_tokens && code.is_none();
+        if anew || (before.verified.is_none() && tokens.is_empty()) {
+            return self.write(&before, |record| {
+                record.settings = settings.clone();
+                record.awaiting = needs_person(settings.grant());
+            });
+        }
+        if tokens.is_empty() && settings.grant() != GrantType::ClientCredentials {
+            return Err(no_tokens());
+        }
+        let app_before = App::of(&before.settings, &self.ports).ok();
+        if app_before.is_none_or(|before| before.signs_in_differently(&app))
             && tokens.access == old_access
-            && tokens.refresh.is_some()
+            && (tokens.refresh.is_some() || settings.grant() == GrantType::ClientCredentials)
         {
             tokens.forget_access();
         }
         let given = tokens.clone();
-        let (tokens, identity) = verify(&self.ports, &settings, tokens).await?;
-        same_person(&before.identity, &identity)?;
+        let (tokens, mut verified) = verify(&self.ports, &settings, tokens).await?;
+        if let Some(before) = &before.verified {
+            same_person(&before.identity, &verified.identity)?;
+            verified.identity.connection_id.clone_from(&before.identity.connection_id);
+        }
         let untouched = tokens == given && given.same_tokens(&before.tokens);
-        let now = self.ports.clock.now();
-        self.records.try_update(|record| {
-            if record.generation != before.generation {
-                let message =
-                    "The connection's parameters were changed by somebody else meanwhile.";
-                return Err(
-                    Error::new(ErrorKind::Unavailable, message).hint("Run the statement again.")
-                );
-            }
-            record.generation += 1;
+        self.write(&before, |record| {
             record.settings = settings.clone();
+            record.awaiting = false;
+            record.verified = Some(verified.clone());
             if untouched {
                 // Somebody may have refreshed meanwhile: those tokens are newer.
                 record.tokens.refused = None;
@@ -160,6 +214,22 @@ impl Connection {
                     record.tokens.refresh = newest;
                 }
             }
+        })
+    }
+
+    /// Writes a change of parameters, unless somebody else has changed them meanwhile.
+    pub(crate) fn write(&self, before: &Record, mut change: impl FnMut(&mut Record)) -> Result<()> {
+        let now = self.ports.clock.now();
+        self.records.try_update(|record| {
+            if record.generation != before.generation {
+                let message =
+                    "The connection's parameters were changed by somebody else meanwhile.";
+                return Err(
+                    Error::new(ErrorKind::Unavailable, message).hint("Run the statement again.")
+                );
+            }
+            change(record);
+            record.generation += 1;
             record.updated_at = now;
             Ok(())
         })?;
@@ -169,13 +239,17 @@ impl Connection {
     /// The tables that the connector makes up.
     #[must_use]
     pub fn system_tables(&self) -> Vec<TableInfo> {
-        vec![TableInfo {
-            name: files::NAME.to_owned(),
+        let table = |name: &str, doc: &str| TableInfo {
+            name: name.to_owned(),
             kind: TableKind::System,
             bytes: None,
             modified: None,
-            doc: Some("Every file of the drive: name, path, extension, content.".to_owned()),
-        }]
+            doc: Some(doc.to_owned()),
+        };
+        vec![
+            table(files::NAME, "Every file of the drive: name, path, extension, content."),
+            table(connections::NAME, "Who is connected, to which drive, since when."),
+        ]
     }
 
     /// Opens a table by name.
@@ -188,6 +262,7 @@ impl Connection {
         // What stands in the name wins over what the host adds.
         own.splice(0..0, options.iter().cloned());
         let kind = match name {
+            TableName::Connections => Kind::Connections(ConnectionsTable::new(self, &own)?),
             TableName::Files => Kind::Files(FilesTable::new(Rc::clone(self), &own)?),
             TableName::File(path) => opening::open(self, &path, &own).await?,
         };
@@ -206,8 +281,11 @@ impl Connection {
         let graph = self.graph(&record, Rc::clone(&counters));
         let kind = match work {
             Work::Files(scan) => {
-                let drive = record.identity.drive_id.clone();
-                ReaderKind::Files(Box::new(FilesReader::new(graph, drive, scan, deadline)?))
+                let roots = record.verified()?.roots.clone();
+                ReaderKind::Files(Box::new(FilesReader::new(graph, roots, scan, deadline)?))
+            }
+            Work::Connections { columns } => {
+                ReaderKind::Connections(Box::new(ConnectionsReader::new(&self.info()?, &columns)?))
             }
             Work::Parquet(scan) => {
                 own_drive(&record, &scan.file)?;
@@ -258,25 +336,30 @@ impl Connection {
         &self.ports
     }
 
-    /// A client for listing, with the drive it lists.
-    pub(crate) fn listing_client(&self) -> Result<(Rc<Graph>, String)> {
+    /// A client for listing, with what it lists.
+    pub(crate) fn listing_client(&self) -> Result<(Rc<Graph>, Vec<Root>)> {
         let record = self.records.load()?;
-        Ok((self.graph(&record, Rc::default()), record.identity.drive_id))
+        let roots = record.verified()?.roots.clone();
+        Ok((self.graph(&record, Rc::default()), roots))
+    }
+
+    pub(crate) fn sender(&self, record: &Record, counters: Rc<Counters>) -> Sender {
+        let app = App::of(&record.settings, &self.ports);
+        let pause = app.as_ref().map(pause_key).unwrap_or_default();
+        Sender::new(Rc::clone(&self.ports), counters, pause)
     }
 
     pub(crate) fn graph(&self, record: &Record, counters: Rc<Counters>) -> Rc<Graph> {
-        let sender = || {
-            Sender::new(Rc::clone(&self.ports), Rc::clone(&counters), pause_key(&record.settings))
-        };
+        let sender = || self.sender(record, Rc::clone(&counters));
         let records = Rc::clone(&self.records);
         let bearer: Rc<dyn BearerSource> = Rc::new(StoredCredential { records, sender: sender() });
         Rc::new(Graph { cloud: record.settings.cloud(), sender: sender(), bearer })
     }
 }
 
-/// A split only ever reads the drive of its connection.
+/// A split only ever reads the drives of its connection.
 fn own_drive(record: &Record, file: &FileRef) -> Result<()> {
-    if file.drive == record.identity.drive_id {
+    if record.verified()?.roots.iter().any(|root| root.drive == file.drive) {
         return Ok(());
     }
     let message = "The split names a drive that is not this connection's.";
@@ -287,100 +370,34 @@ fn with_seal<T>(record: &Record, use_it: impl FnOnce(SplitSeal<'_>) -> Result<T>
     let key = BASE64
         .decode(&record.split_key)
         .map_err(|_| Error::new(ErrorKind::Internal, "The connection's split key is damaged."))?;
-    use_it(SplitSeal {
-        key: &key,
-        connection: &record.identity.connection_id,
-        generation: record.generation,
-    })
+    let connection = record.connection_id();
+    use_it(SplitSeal { key: &key, connection: &connection, generation: record.generation })
 }
 
-/// Asks the service whose drive the tokens open, refreshing them if need be.
-async fn verify(
-    ports: &Rc<Ports>,
-    settings: &Settings,
-    tokens: Tokens,
-) -> Result<(Tokens, Identity)> {
-    let counters: Rc<Counters> = Rc::default();
-    let sender = || Sender::new(Rc::clone(ports), Rc::clone(&counters), pause_key(settings));
-    let candidate = Rc::new(CandidateCredential {
-        settings: settings.clone(),
-        tokens: RefCell::new(tokens),
-        sender: sender(),
-    });
-    let bearer: Rc<dyn BearerSource> = candidate.clone();
-    let graph = Graph { cloud: settings.cloud(), sender: sender(), bearer };
-    let drive: Drive = graph.json(&GraphUrl::my_drive(graph.cloud)?, Deadline::default()).await?;
-    let identity = identity(settings, drive);
-    let tokens = candidate.tokens.borrow().clone();
-    Ok((tokens, identity))
+/// Whether a person has to act before there are tokens.
+fn needs_person(grant: GrantType) -> bool {
+    matches!(grant, GrantType::AuthorizationCode | GrantType::DeviceCode)
 }
 
-fn identity(settings: &Settings, drive: Drive) -> Identity {
-    let owner = drive.owner.and_then(|owner| owner.user);
-    let account_id = owner.as_ref().and_then(|user| user.id.clone());
-    let parts = [
-        settings.directory(),
-        account_id.as_deref().unwrap_or_default(),
-        settings.client_id.as_deref().unwrap_or_default(),
-        &drive.id,
-    ];
-    Identity {
-        connection_id: digest("onedrive-datasource connection 1", &parts),
-        drive_type: drive.drive_type,
-        account_id,
-        display_name: owner.as_ref().and_then(|user| user.display_name.clone()),
-        email: owner.and_then(|user| user.email),
-        drive_id: drive.id,
-    }
-}
-
-/// SHA-256 over a domain tag and length-prefixed parts, in hex.
-fn digest(domain: &str, parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in std::iter::once(&domain).chain(parts) {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// All requests of one application in one directory pause together.
-fn pause_key(settings: &Settings) -> String {
-    let client = settings.client_id.as_deref().unwrap_or_default();
-    digest("onedrive-datasource pause 1", &[settings.directory(), client])
-}
-
-/// Personal drive ids come in either case and may lack a leading zero.
-fn canonical_drive(id: &str) -> String {
-    let personal = id.len() <= 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    if personal { format!("{:0>16}", id.to_ascii_lowercase()) } else { id.to_owned() }
-}
-
-fn same_person(before: &Identity, now: &Identity) -> Result<()> {
-    if canonical_drive(&before.drive_id) == canonical_drive(&now.drive_id) {
+/// What an application reads by itself was fixed by an administrator.
+fn keeps_its_drive(before: &Settings, now: &Settings) -> Result<()> {
+    let application = |s: &Settings| s.grant() == GrantType::ClientCredentials;
+    let same = before.target() == now.target() && before.selected_items == now.selected_items;
+    if application(before) == application(now) && (same || !application(before)) {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::PermissionDenied,
-        "The new credential belongs to another person's drive; nothing was changed.",
+        "The drive that an application reads by itself is fixed when the database is created.",
     )
-    .actor(crate::error::Actor::Caller)
-    .hint("To connect another account, use CREATE OR REPLACE DATABASE."))
+    .actor(Actor::HostOperator)
+    .hint("An administrator can put another in its place with CREATE OR REPLACE DATABASE."))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_of_an_identity_cannot_run_into_each_other() {
-        assert_ne!(digest("d", &["ab", "c"]), digest("d", &["a", "bc"]));
-        assert_ne!(digest("d", &["a", ""]), digest("d", &["a"]));
-    }
-
-    #[test]
-    fn a_personal_drive_id_is_the_same_in_either_case_and_without_its_zero() {
-        assert_eq!(canonical_drive("0A0AA0A000A000A0"), canonical_drive("a0aa0a000a000a0"));
-        assert_ne!(canonical_drive("b!AbC"), canonical_drive("b!abc"));
-    }
+fn no_tokens() -> Error {
+    Error::new(ErrorKind::InvalidParams, "Neither `access_token` nor `refresh_token` is given.")
+        .hint(
+            "Let your application sign the user in and pass the tokens, or leave `grant_type` out \
+             and sign in through the host.",
+        )
 }

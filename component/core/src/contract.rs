@@ -1,6 +1,7 @@
 //! The contract's records as plain types; described one by one in `wit/`.
 #![expect(missing_docs, reason = "each is described in wit/datasource.wit")]
 
+use crate::error::Actor;
 use crate::ports::TimestampMs;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +155,54 @@ pub struct TablePage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionState {
     Ready,
+    PendingAuthorization,
     AuthRequired,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInMethod {
+    Code { redirect_uri: String },
+    Device,
+    AdminConsent { redirect_uri: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingSignIn {
+    pub id: String,
+    pub url: String,
+    pub user_code: Option<String>,
+    pub expires_at: TimestampMs,
+    pub poll_interval_ms: Option<u32>,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInAnswer {
+    Redirect(Vec<(String, String)>),
+    Poll,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInOutcome {
+    Pending(PendingSignIn),
+    Done,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingState {
+    Ok,
+    Warning,
+    Failed,
+    Skipped,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub check: &'static str,
+    pub state: FindingState,
+    pub evidence: String,
+    pub actor: Option<Actor>,
+    pub hint: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,7 +23,7 @@ pub fn egress_profiles() -> Vec<(&'static Cloud, Vec<Rule>)> {
 
 fn rules(cloud: &'static Cloud) -> Vec<Rule> {
     let mut rules: Vec<Rule> = vec![
-        (cloud.login_host, &["POST"], "renews tokens"),
+        (cloud.login_host, &["GET", "POST"], "signs in and renews tokens"),
         (cloud.graph_host, &["GET"], "reads metadata; the only host that sees the bearer"),
     ];
     let downloads = cloud.download_hosts.iter();
@@ -96,6 +96,7 @@ fn value_type(of: FormatValueType) -> ValueType {
         FormatValueType::Boolean => ValueType::Boolean,
         FormatValueType::Integer => ValueType::Integer,
         FormatValueType::TextList => ValueType::TextList,
-        FormatValueType::Text | FormatValueType::Json => ValueType::Text,
+        FormatValueType::Text => ValueType::Text,
+        FormatValueType::Json => ValueType::Json,
     }
 }

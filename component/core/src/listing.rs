@@ -49,14 +49,14 @@ impl Connection {
     }
 
     async fn start(&self, request: ListRequest, skip: u64) -> Result<Listing> {
-        let (graph, drive) = self.listing_client()?;
+        let (graph, roots) = self.listing_client()?;
         let prefix = request.prefix.as_deref().unwrap_or_default();
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         if !folder.is_empty() {
             check_path(folder)?;
         }
         let walk =
-            Walk::start(graph, &drive, folder, request.recursive, Deadline::default()).await?;
+            Walk::start(graph, &roots, folder, request.recursive, Deadline::default()).await?;
         let mut listing =
             Listing { request, walk, walked: false, waiting: VecDeque::new(), given: 0 };
         while listing.given < skip && listing.next().await?.is_some() {}

@@ -11,6 +11,7 @@ use crate::download::{Download, FIRST_RANGE, FileRef, Head, UNKNOWN_SIZE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_type::{FileType, StreamType};
 use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage, PreauthenticatedUrl};
+use crate::reach::{self, Root};
 use crate::sender::Deadline;
 use crate::table_name::extension;
 use crate::tables::Kind;
@@ -34,7 +35,7 @@ pub(crate) async fn open(
     let kind = FileType::of(path).ok_or_else(|| unsupported_format(path))?;
     let record = connection.records.load()?;
     let graph = connection.graph(&record, Rc::default());
-    let found = find(&graph, &record.identity.drive_id, path).await?;
+    let found = find(&graph, &record.verified()?.roots, path).await?;
     readable(&found.path, &found.item)?;
     match kind {
         FileType::Stream(kind) => {
@@ -71,31 +72,47 @@ impl Found {
 
 /// By the full path; a bare name that is not at the root serves if it is
 /// unique.
-async fn find(graph: &Rc<Graph>, drive: &str, path: &str) -> Result<Found> {
-    let url = GraphUrl::item_by_path(graph.cloud, drive, path)?;
+async fn find(graph: &Rc<Graph>, roots: &[Root], path: &str) -> Result<Found> {
+    let Some((root, rest)) = reach::locate(roots, path) else {
+        let error = Error::new(ErrorKind::NotFound, "");
+        return match path.contains('/') {
+            true => Err(missing(path, &error)),
+            false => by_bare_name(graph, roots, path, &error).await,
+        };
+    };
+    let drive = root.drive.as_str();
+    let url = root.item_url(graph.cloud, rest)?;
     match graph.json::<DriveItem>(&url, Deadline::default()).await {
+        Ok(item) if rest.is_empty() => Ok(Found::new(drive, root.name.clone(), item)),
         Ok(item) => Ok(Found::new(drive, stored_path(path, &item), item)),
         Err(error) if error.kind != ErrorKind::NotFound || has_no_drive(&error) => Err(error),
         Err(error) if path.contains('/') => Err(missing(path, &error)),
-        Err(error) => by_bare_name(graph, drive, path, &error).await,
+        Err(error) => by_bare_name(graph, roots, path, &error).await,
     }
 }
 
 /// The service's search finds the files of a name without listing the drive.
 /// Its rows are reduced, so each candidate is asked for again by its id.
-async fn by_bare_name(graph: &Rc<Graph>, drive: &str, name: &str, error: &Error) -> Result<Found> {
-    let Some(same) = search(graph, drive, name).await? else { return Err(missing(name, error)) };
+async fn by_bare_name(
+    graph: &Rc<Graph>,
+    roots: &[Root],
+    name: &str,
+    error: &Error,
+) -> Result<Found> {
     let mut found = Vec::new();
-    for row in same.iter().take(SAME_NAME) {
-        let url = GraphUrl::item(graph.cloud, drive, &row.id)?;
-        let item: DriveItem = match graph.json(&url, Deadline::default()).await {
-            Ok(item) => item,
-            Err(error) if error.kind == ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        if item.is_file() {
+    for root in roots.iter().filter(|root| root.folder) {
+        let Some(same) = search(graph, root, name).await? else { continue };
+        for row in same.iter().take(SAME_NAME) {
+            let url = GraphUrl::item(graph.cloud, &root.drive, &row.id)?;
+            let item: DriveItem = match graph.json(&url, Deadline::default()).await {
+                Ok(item) => item,
+                Err(error) if error.kind == ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
             let path = item.path_in_drive().unwrap_or_else(|| item.name.clone());
-            found.push(Found::new(drive, path, item));
+            if let Some(path) = root.table_name(&path).filter(|_| item.is_file()) {
+                found.push(Found::new(&root.drive, path, item));
+            }
         }
     }
     match found.len() {
@@ -107,8 +124,8 @@ async fn by_bare_name(graph: &Rc<Graph>, drive: &str, name: &str, error: &Error)
 
 /// The rows of a search that have just this name; `None` where search is not offered or does not
 /// come to an end.
-async fn search(graph: &Rc<Graph>, drive: &str, name: &str) -> Result<Option<Vec<DriveItem>>> {
-    let mut url = GraphUrl::search(graph.cloud, drive, name)?;
+async fn search(graph: &Rc<Graph>, root: &Root, name: &str) -> Result<Option<Vec<DriveItem>>> {
+    let mut url = GraphUrl::search(graph.cloud, &root.drive, root.item.as_deref(), name)?;
     let mut same = Vec::new();
     for _ in 0..SEARCH_PAGES {
         let page: ItemPage = match graph.json(&url, Deadline::default()).await {

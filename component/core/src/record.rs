@@ -5,10 +5,13 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contract::ConnectionState;
 use crate::credential::Tokens;
+use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::Settings;
 use crate::ports::{Bucket, Ports, TimestampMs};
+use crate::reach::Root;
 
 const KEY: &str = "connection";
 /// Swaps that may be lost to others before giving up.
@@ -25,17 +28,64 @@ pub(crate) struct Record {
     pub(crate) revision: u64,
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
-    pub(crate) identity: Identity,
+    /// Somebody has been asked to sign in, and has not yet.
+    pub(crate) awaiting: bool,
+    /// Absent until the first sign-in was completed.
+    pub(crate) verified: Option<Verified>,
     /// Key of the splits' hash, base64.
     pub(crate) split_key: String,
     pub(crate) created_at: TimestampMs,
     pub(crate) updated_at: TimestampMs,
 }
 
-/// Whose drive it is, as the service said.
+impl Record {
+    /// Stable for the life of the connection, once somebody has signed in.
+    pub(crate) fn connection_id(&self) -> String {
+        match &self.verified {
+            Some(verified) => verified.identity.connection_id.clone(),
+            None => digest("onedrive-datasource waiting connection 1", &[&self.split_key]),
+        }
+    }
+
+    /// Whether the connection can be used.
+    pub(crate) fn state(&self) -> ConnectionState {
+        if self.awaiting {
+            ConnectionState::PendingAuthorization
+        } else if self.tokens.refused.is_some() {
+            ConnectionState::AuthRequired
+        } else {
+            ConnectionState::Ready
+        }
+    }
+
+    /// Who signed in and what is read; an error until somebody has.
+    pub(crate) fn verified(&self) -> Result<&Verified> {
+        self.verified.as_ref().ok_or_else(|| {
+            let error = Error::new(
+                ErrorKind::AuthRequired,
+                "The connection waits for somebody to sign in.",
+            );
+            error.hint(
+                "Open the link that CREATE DATABASE gave; ALTER DATABASE … SET PARAMETERS = \
+                 {\"grant_type\": \"authorization_code\"} gives a new one.",
+            )
+        })
+    }
+}
+
+/// What the service said of a credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Verified {
+    pub(crate) identity: Identity,
+    pub(crate) roots: Vec<Root>,
+}
+
+/// Whose credential it is, and which drive it opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) connection_id: String,
+    /// Tells one person from another: what of the answers cannot be given by a caller.
+    pub(crate) person: String,
     pub(crate) drive_id: String,
     pub(crate) drive_type: Option<String>,
     pub(crate) account_id: Option<String>,
@@ -44,7 +94,7 @@ pub(crate) struct Identity {
 }
 
 /// The version that this code writes and reads.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Reads and swaps the record.
 pub(crate) struct Records {

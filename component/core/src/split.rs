@@ -32,6 +32,8 @@ pub(crate) enum Work {
     Parquet(ParquetScan),
     /// The system table `files`.
     Files(FilesScan),
+    /// The system table `onedrive_connections`.
+    Connections { columns: Vec<usize> },
 }
 
 /// Row groups of a Parquet file, and what of them is wanted.

@@ -11,6 +11,8 @@ use crate::url::decode;
 pub(crate) enum TableName {
     /// The system table `files`.
     Files,
+    /// The system table `onedrive_connections`.
+    Connections,
     /// A file by its full path, without a leading slash.
     File(String),
 }
@@ -20,8 +22,11 @@ pub(crate) fn parse(name: &str) -> Result<(TableName, Vec<(String, String)>)> {
     let (path, query) = name.split_once('?').unwrap_or((name, ""));
     let options =
         query.split('&').filter(|pair| !pair.is_empty()).map(option).collect::<Result<_>>()?;
-    if path.eq_ignore_ascii_case("files") {
+    if path.eq_ignore_ascii_case(crate::tables::files::NAME) {
         return Ok((TableName::Files, options));
+    }
+    if path.eq_ignore_ascii_case(crate::tables::connections::NAME) {
+        return Ok((TableName::Connections, options));
     }
     let path = path.strip_prefix('/').unwrap_or(path);
     if path.contains('*') || path.ends_with('/') {

@@ -13,6 +13,7 @@ use futures_util::stream::FuturesOrdered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage};
 use crate::ports::LocalFuture;
+use crate::reach::{self, Root};
 use crate::sender::Deadline;
 
 /// Requests in flight.
@@ -23,13 +24,17 @@ const DEEPEST: usize = 400;
 /// An item and its full path.
 pub(crate) struct Entry {
     pub(crate) path: String,
+    pub(crate) drive: Rc<str>,
     pub(crate) item: DriveItem,
 }
 
 /// A folder being listed, or waiting to be.
 struct Folder {
     path: String,
+    drive: Rc<str>,
     id: Option<String>,
+    /// The item itself is wanted, not what is in it.
+    alone: bool,
     /// Where the walk began: that it is missing is an error.
     start: bool,
     /// Hashes of the next links followed, since loops have been seen.
@@ -41,7 +46,6 @@ type PageFuture = LocalFuture<'static, (Folder, Result<ItemPage>)>;
 /// The walk; `next_page` until `None`.
 pub(crate) struct Walk {
     graph: Rc<Graph>,
-    drive: String,
     deadline: Deadline,
     recursive: bool,
     waiting: std::collections::VecDeque<Folder>,
@@ -49,30 +53,41 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// From the root, or from the folder of a path.
+    /// From the roots, or from the folder of a path.
     pub(crate) async fn start(
         graph: Rc<Graph>,
-        drive: &str,
+        roots: &[Root],
         folder: &str,
         recursive: bool,
         deadline: Deadline,
     ) -> Result<Self> {
-        let id = if folder.is_empty() {
-            None
-        } else {
-            let url = GraphUrl::item_by_path(graph.cloud, drive, folder)?;
-            let item: DriveItem = graph.json(&url, deadline).await?;
-            Some(item.id)
+        let first = |path: &str, root: &Root, id: Option<String>, alone: bool| Folder {
+            path: path.to_owned(),
+            drive: Rc::from(root.drive.as_str()),
+            id,
+            alone,
+            start: true,
+            seen: HashSet::new(),
         };
-        let root = Folder { path: folder.to_owned(), id, start: true, seen: HashSet::new() };
-        Ok(Self {
-            graph,
-            drive: drive.to_owned(),
-            deadline,
-            recursive,
-            waiting: [root].into(),
-            in_flight: FuturesOrdered::new(),
-        })
+        let waiting = match (folder, roots) {
+            ("", [root]) if root.name.is_empty() => {
+                [first("", root, root.item.clone(), false)].into()
+            }
+            ("", roots) => {
+                roots.iter().map(|root| first(&root.name, root, root.item.clone(), true)).collect()
+            }
+            (folder, roots) => {
+                let (root, rest) = reach::locate(roots, folder).ok_or_else(|| no_folder(folder))?;
+                let id = if rest.is_empty() {
+                    root.item.clone()
+                } else {
+                    let url = root.item_url(graph.cloud, rest)?;
+                    Some(graph.json::<DriveItem>(&url, deadline).await?.id)
+                };
+                [first(folder, root, id, false)].into()
+            }
+        };
+        Ok(Self { graph, deadline, recursive, waiting, in_flight: FuturesOrdered::new() })
     }
 
     /// The entries of one page; possibly none.
@@ -80,15 +95,19 @@ impl Walk {
         while self.in_flight.len() < IN_FLIGHT
             && let Some(folder) = self.waiting.pop_front()
         {
-            let url = GraphUrl::children(self.graph.cloud, &self.drive, folder.id.as_deref())?;
+            let (cloud, id) = (self.graph.cloud, folder.id.as_deref());
+            let url = match (folder.alone, id) {
+                (true, Some(id)) => GraphUrl::item(cloud, &folder.drive, id)?,
+                _ => GraphUrl::children(cloud, &folder.drive, id)?,
+            };
             self.in_flight.push_back(self.page(folder, url));
         }
         let Some((folder, children)) = self.in_flight.next().await else {
             return Ok(None);
         };
         match children {
-            // Deleted between its parent's page and its own.
-            Err(error) if error.kind == ErrorKind::NotFound && !folder.start => {
+            // Deleted between its parent's page and its own, or since it was picked.
+            Err(error) if error.kind == ErrorKind::NotFound && (!folder.start || folder.alone) => {
                 Ok(Some(Vec::new()))
             }
             children => self.take_in(folder, children?).map(Some),
@@ -98,7 +117,10 @@ impl Walk {
     fn page(&self, folder: Folder, url: GraphUrl) -> PageFuture {
         let (graph, deadline) = (Rc::clone(&self.graph), self.deadline);
         Box::pin(async move {
-            let children = graph.json(&url, deadline).await;
+            let children = match folder.alone {
+                true => graph.json(&url, deadline).await.map(ItemPage::of),
+                false => graph.json(&url, deadline).await,
+            };
             (folder, children)
         })
     }
@@ -108,13 +130,21 @@ impl Walk {
         let entries: Vec<Entry> = children
             .value
             .into_iter()
-            .map(|item| Entry { path: join(&folder.path, &item.name), item })
+            .map(|item| {
+                let path = match folder.alone {
+                    true => folder.path.clone(),
+                    false => join(&folder.path, &item.name),
+                };
+                Entry { path, drive: Rc::clone(&folder.drive), item }
+            })
             .collect();
         if self.recursive && folder.path.matches('/').count() < DEEPEST {
             let folders = entries.iter().filter(|e| e.item.is_folder() && !e.item.is_package());
             self.waiting.extend(folders.map(|entry| Folder {
                 path: entry.path.clone(),
+                drive: Rc::clone(&entry.drive),
                 id: Some(entry.item.id.clone()),
+                alone: false,
                 start: false,
                 seen: HashSet::new(),
             }));
@@ -134,6 +164,10 @@ impl Walk {
         }
         Ok(entries)
     }
+}
+
+fn no_folder(folder: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("There is no folder `{folder}` here."))
 }
 
 fn join(folder: &str, name: &str) -> String {

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use datasource_runtime::{Approval, Connector, EndpointMap, Runtime, RuntimeOptions, TenantId};
-use datasource_sql::Session;
+use datasource_runtime::{
+    Approval, Connector, EndpointMap, Runtime, RuntimeOptions, SignIns, TenantId,
+};
+use datasource_sql::{Callback, Session, SignInDesk};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::callback::Loopback;
 use crate::emulator::{Control, ReadyFile};
 use crate::errors::CliError;
-use crate::options::{HostOptions, Sha256};
+use crate::options::{HostOptions, Role, Sha256};
 use crate::paths::{beside_program, default_state};
 use crate::remote_clock::RemoteClock;
 use crate::workers::{WorkerSession, Workers};
@@ -19,11 +22,17 @@ use crate::workers::{WorkerSession, Workers};
 /// The connector that is used when none is named.
 const DEFAULT_COMPONENT: &str = "onedrive-datasource.wasm";
 
-/// Sets up a host and opens a session for its one tenant.
-pub(crate) async fn open(
-    options: &HostOptions,
-    workers: Workers,
-) -> Result<WorkerSession, CliError> {
+/// A host with a session for its one tenant.
+pub(crate) struct Host {
+    pub(crate) runtime: Runtime,
+    pub(crate) tenant: TenantId,
+    pub(crate) session: WorkerSession,
+    pub(crate) sign_ins: SignIns,
+    pub(crate) callback: Arc<Loopback>,
+}
+
+/// Sets up a host and opens a session.
+pub(crate) async fn open(options: &HostOptions, workers: Workers) -> Result<Host, CliError> {
     let mut setup = RuntimeOptions::new(state(options)?);
     let mut map = EndpointMap::new();
     if let Some(path) = &options.emulator {
@@ -45,7 +54,19 @@ pub(crate) async fn open(
     let runtime = Runtime::new(setup.endpoint_map(map))?;
     let approval = approval(&options.approve, options.pin);
     load(&runtime, &component(options.component.as_deref())?, approval).await?;
-    Ok(WorkerSession::new(Session::new(runtime, TenantId::default())?, workers))
+    let runtime = match options.role {
+        Role::Administrator => runtime.as_administrator(),
+        Role::User => runtime,
+    };
+    let tenant = TenantId::default();
+    let callback = Arc::new(Loopback::new(options.callback_port, workers.handle().clone()));
+    let desk = SignInDesk::new(Arc::clone(&callback) as Arc<dyn Callback>);
+    let sign_ins = desk.sign_ins.clone();
+    let session = Session::new(runtime.clone(), tenant.clone())?
+        .with_sign_ins(desk)
+        .with_environment(|name| std::env::var(name).ok());
+    let session = WorkerSession::new(session, workers);
+    Ok(Host { runtime, tenant, session, sign_ins, callback })
 }
 
 /// Where the host keeps what outlives it.

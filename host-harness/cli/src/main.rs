@@ -2,6 +2,9 @@
 //!
 //! - `sql` runs statements from arguments, a file or a pipe, or opens a prompt;
 //! - `inspect` shows what a component wants and offers, before anybody runs it;
+//! - `authorize` signs somebody in, in a browser or on another device ([`callback`]);
+//! - `doctor` looks at what the host and each database depend on;
+//! - `installation` sets up an application for all connections;
 //! - `demo` shows the whole way against an emulator that it starts and stops itself.
 //!
 //! A [`host`] is set up from the options: state directory, component, approvals, and for tests where
@@ -13,11 +16,15 @@
 //! datasource-host sql -c 'SELECT * FROM my_drive.`folder/file.csv` LIMIT 10' --format csv
 //! ```
 
+mod authorize;
+mod callback;
 mod demo;
+mod doctor;
 mod emulator;
 mod errors;
 mod host;
 mod inspect;
+mod installation;
 mod interrupt;
 mod options;
 mod output;
@@ -63,6 +70,9 @@ fn run(command: Command) -> Result<(), CliError> {
     let outcome = main.block_on(async {
         match command {
             Command::Sql(options) => sql_command::run(options, workers).await,
+            Command::Authorize(options) => authorize::run(options, workers).await,
+            Command::Doctor(options) => doctor::run(options, workers).await,
+            Command::Installation(options) => installation::run(options, workers).await,
             Command::Inspect(options) => inspect::run(options).await,
             Command::Demo(options) => demo::run(options, workers).await,
         }

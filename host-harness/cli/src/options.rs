@@ -21,6 +21,12 @@ pub(crate) enum Command {
     Sql(SqlOptions),
     /// Shows what a component is, wants and offers; exit status 1 if it would be refused.
     Inspect(InspectOptions),
+    /// Signs somebody in to a database, in a browser or with a code on another device.
+    Authorize(AuthorizeOptions),
+    /// Looks at what the host and each database depend on; exit status 1 if anything failed.
+    Doctor(DoctorOptions),
+    /// Sets up an application for all connections, so that nobody else needs its secret.
+    Installation(InstallationOptions),
     /// Shows the whole way from a sign-in to rows, against an emulator of Microsoft Graph.
     Demo(DemoOptions),
 }
@@ -50,9 +56,81 @@ pub(crate) struct SqlOptions {
     /// How rows are written.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: Format,
+    /// How often the prompt looks at the databases in the background, in seconds; 0 means never.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    pub(crate) health_interval: u64,
     /// The host's own options.
     #[command(flatten)]
     pub(crate) host: HostOptions,
+}
+
+/// `datasource-host authorize`.
+#[derive(Debug, Args)]
+pub(crate) struct AuthorizeOptions {
+    /// The database.
+    #[arg(value_name = "DATABASE")]
+    pub(crate) database: String,
+    /// Signs in with a code that is typed on another device.
+    #[arg(long, conflicts_with = "admin_consent")]
+    pub(crate) device: bool,
+    /// Has an administrator of the directory consent for everybody in it.
+    #[arg(long)]
+    pub(crate) admin_consent: bool,
+    /// How the link is written.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+    /// The host's own options.
+    #[command(flatten)]
+    pub(crate) host: HostOptions,
+}
+
+/// `datasource-host doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    /// The databases to look at [default: all].
+    #[arg(value_name = "DATABASE")]
+    pub(crate) databases: Vec<String>,
+    /// The host's own options.
+    #[command(flatten)]
+    pub(crate) host: HostOptions,
+}
+
+/// `datasource-host installation`.
+#[derive(Debug, Args)]
+pub(crate) struct InstallationOptions {
+    /// What to do.
+    #[arg(value_enum)]
+    pub(crate) action: InstallationAction,
+    /// The file of `set`, a JSON object with client_id, client_secret, tenant_id and cloud
+    /// [default: standard input].
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// For all tenants of the state directory; one tenant's own goes before it.
+    #[arg(long)]
+    pub(crate) all_tenants: bool,
+    /// The host's own options.
+    #[command(flatten)]
+    pub(crate) host: HostOptions,
+}
+
+/// What to do with an installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InstallationAction {
+    /// Installs an application.
+    Set,
+    /// Shows what is installed, without secrets.
+    Show,
+    /// Removes it.
+    Remove,
+}
+
+/// Who runs the statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// May create databases that an application reads by itself.
+    Administrator,
+    /// May not.
+    User,
 }
 
 /// What a host is made of.
@@ -80,6 +158,12 @@ pub(crate) struct HostOptions {
     /// Accepts only the component with this SHA-256.
     #[arg(long, value_name = "SHA256", value_parser = sha256)]
     pub(crate) pin: Option<Sha256>,
+    /// Where sign-ins come back to: http://localhost:PORT/verify-auth; 0 picks a free port.
+    #[arg(long, value_name = "PORT", default_value_t = 47334)]
+    pub(crate) callback_port: u16,
+    /// As whom statements are run; whoever can read the state directory may be its administrator.
+    #[arg(long = "as", value_name = "ROLE", value_enum, default_value = "administrator")]
+    pub(crate) role: Role,
 }
 
 /// A SHA-256, given as 64 hexadecimal digits.

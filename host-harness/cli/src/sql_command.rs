@@ -2,34 +2,56 @@
 
 use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
+use std::time::Duration;
 
+use datasource_runtime::{Runtime, TenantId};
 use datasource_sql::{
     End, ScriptStatement, SqlError, Unclosed, clause_after_semicolon, statements,
 };
 
+use crate::authorize;
 use crate::errors::CliError;
 use crate::host;
 use crate::options::SqlOptions;
 use crate::output::Output;
 use crate::prompt;
 use crate::script_input::ScriptInput;
+use crate::speak::tell;
 use crate::workers::{WorkerSession, Workers};
 
 /// Runs what the arguments say.
 pub(crate) async fn run(options: SqlOptions, workers: Workers) -> Result<(), CliError> {
     let output = Output::to_stdout(options.format)?;
     let script = options.file.as_deref().map(read_script).transpose()?;
-    let session = host::open(&options.host, workers).await?;
+    let background = workers.handle().clone();
+    let host = host::open(&options.host, workers).await?;
+    let session = &host.session;
     for text in options.command.iter().chain(&script) {
-        run_script(&session, &output, text).await?;
+        run_script(session, &output, text).await?;
     }
-    if !options.command.is_empty() || script.is_some() {
-        return Ok(());
+    let given = !options.command.is_empty() || script.is_some();
+    if !given && io::stdin().is_terminal() {
+        if options.health_interval > 0 {
+            let interval = Duration::from_secs(options.health_interval);
+            background.spawn(watch(host.runtime.clone(), host.tenant.clone(), interval));
+        }
+        return prompt::run(&host, output, &host::state(&options.host)?).await;
     }
-    if io::stdin().is_terminal() {
-        prompt::run(&session, output, &host::state(&options.host)?).await
-    } else {
-        run_pipe(&session, &output).await
+    if !given {
+        run_pipe(session, &output).await?;
+    }
+    authorize::wait(&host).await
+}
+
+/// Looks at the databases now and then, so that `system.health` tells of a credential that was
+/// revoked or is about to end before a query finds out.
+async fn watch(runtime: Runtime, tenant: TenantId, interval: Duration) {
+    loop {
+        // Where several programs share a state directory, one of them does it.
+        if let Err(error) = runtime.check_health(&tenant, interval / 2).await {
+            tell!("note: the databases' health cannot be looked at: {error}");
+        }
+        tokio::time::sleep(interval).await;
     }
 }
 

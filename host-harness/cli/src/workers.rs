@@ -4,7 +4,7 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use datasource_sql::{Answer, RowStream, Session, SqlError};
+use datasource_sql::{Answer, RowStream, Session, SignInWay, SqlError};
 use futures_util::{Stream, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -20,6 +20,10 @@ pub(crate) struct Workers(Handle);
 impl Workers {
     pub(crate) fn new(handle: Handle) -> Self {
         Self(handle)
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.0
     }
 
     fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
@@ -104,6 +108,16 @@ impl WorkerSession {
     pub(crate) async fn execute(&self, statement: &str) -> Result<Answer, SqlError> {
         let (session, statement) = (Arc::clone(&self.session), statement.to_owned());
         self.workers.spawn(async move { session.execute(&statement).await }).join().await
+    }
+
+    /// [`Session::authorize`] on the workers.
+    pub(crate) async fn authorize(
+        &self,
+        database: &str,
+        way: Option<SignInWay>,
+    ) -> Result<Answer, SqlError> {
+        let (session, database) = (Arc::clone(&self.session), database.to_owned());
+        self.workers.spawn(async move { session.authorize(&database, way).await }).join().await
     }
 
     /// [`Session::system_tables`] on the workers.

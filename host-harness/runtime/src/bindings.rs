@@ -29,3 +29,23 @@ wasmtime::component::bindgen!({
         "wasi:keyvalue/atomics.cas": crate::keyvalue::Seen,
     },
 });
+
+/// The interfaces that a connector may leave out. Their `datasource` is here only because they
+/// borrow its connection.
+pub(crate) mod optional {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package platform:host;
+
+            world optional {
+                export platform:datasource/datasource@0.1.0;
+                export platform:datasource/authorization@0.1.0;
+                export platform:datasource/diagnostics@0.1.0;
+            }
+        ",
+        world: "platform:host/optional",
+        exports: { default: async },
+        with: { "platform:datasource/types": crate::bindings::platform::datasource::types },
+    });
+}

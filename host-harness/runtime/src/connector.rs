@@ -3,17 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use wasmtime::component::Linker;
-
-use crate::bindings::GuestPre;
-use crate::cache::first_line;
 use crate::contract::{Checker, Description};
 use crate::egress::{Policies, Policy};
 use crate::error::RuntimeError;
 use crate::hex;
 use crate::inspect::{EXPORT, Inspection, inspect};
-use crate::instance::Host;
 use crate::keyvalue::Buckets;
+use crate::linked::Linked;
 use crate::options::Approval;
 use crate::runtime::Shared;
 use crate::tenant::TenantId;
@@ -26,7 +22,7 @@ struct Loaded {
     inspection: Inspection,
     description: Arc<Description>,
     policies: Policies,
-    component: GuestPre<Host>,
+    component: Linked,
 }
 
 impl Connector {
@@ -49,7 +45,7 @@ impl Connector {
         &self.0.policies
     }
 
-    pub(crate) fn component(&self) -> &GuestPre<Host> {
+    pub(crate) fn component(&self) -> &Linked {
         &self.0.component
     }
 
@@ -67,7 +63,7 @@ impl Connector {
                 RuntimeError::Setup { reason: format!("compiling was abandoned: {error}") }
             })??
         };
-        let component = link(&shared.linker, &component)?;
+        let component = Linked::new(&shared.linker, &component)?;
         let description = describe(shared, &component).await?;
         let policies = Policies::new(&description, approval)?;
         let description = Arc::new(description);
@@ -104,28 +100,7 @@ fn admit(wasm: &[u8], approval: &Approval) -> Result<Inspection, RuntimeError> {
     Ok(inspection)
 }
 
-fn link(
-    linker: &Linker<Host>,
-    component: &wasmtime::component::Component,
-) -> Result<GuestPre<Host>, RuntimeError> {
-    let linked = linker
-        .instantiate_pre(component)
-        .map_err(|error| RuntimeError::ImportRefused { import: quoted(&format!("{error:#}")) })?;
-    GuestPre::new(linked).map_err(|error| RuntimeError::ExportMissing {
-        export: format!("{EXPORT}: {}", first_line(&error)),
-    })
-}
-
-/// The names in an error of the linker, which quotes the interface and then what it lacks.
-fn quoted(error: &str) -> String {
-    let names: Vec<_> = error.split('`').skip(1).step_by(2).collect();
-    if names.is_empty() { error.to_owned() } else { names.join("#") }
-}
-
-async fn describe(
-    shared: &Shared,
-    component: &GuestPre<Host>,
-) -> Result<Description, RuntimeError> {
+async fn describe(shared: &Shared, component: &Linked) -> Result<Description, RuntimeError> {
     const CALL: &str = "describe";
     let policy = Arc::new(Policy::deny_all());
     let instance =

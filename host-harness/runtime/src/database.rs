@@ -14,10 +14,11 @@ use crate::egress::Policy;
 use crate::error::{RuntimeError, StoreError};
 use crate::instance::Instance;
 use crate::keyvalue::Buckets;
+use crate::linked::Linked;
 use crate::params::Params;
 use crate::reader::Reader;
 use crate::runtime::Shared;
-use crate::store::{BucketId, Label, Registered};
+use crate::store::{BucketId, Registered};
 use crate::table::Table;
 use crate::tenant::TenantId;
 
@@ -32,6 +33,7 @@ struct Inner {
     tenant: TenantId,
     name: String,
     bucket: BucketId,
+    administrator: bool,
 }
 
 /// An instance with its connection.
@@ -47,8 +49,8 @@ impl Database {
         tenant: TenantId,
         row: Registered,
     ) -> Self {
-        let Registered { name, bucket, .. } = row;
-        Self(Arc::new(Inner { shared, connector, tenant, name, bucket }))
+        let Registered { name, bucket, administrator, .. } = row;
+        Self(Arc::new(Inner { shared, connector, tenant, name, bucket, administrator }))
     }
 
     /// The name as it was written when the database was created.
@@ -59,6 +61,11 @@ impl Database {
     /// The engine's name.
     pub fn engine(&self) -> &str {
         self.0.connector.engine()
+    }
+
+    /// The time by the clock that the connector sees.
+    pub(crate) async fn now(&self) -> std::time::SystemTime {
+        self.0.shared.clock.now().await
     }
 
     /// What the connector says about itself.
@@ -159,6 +166,10 @@ impl Database {
         Reader::open(connection, schema, split, deadline, self.0.shared.limits.message).await
     }
 
+    pub(crate) fn component(&self) -> &Linked {
+        self.0.connector.component()
+    }
+
     /// Bytes of one Arrow message that a reader takes.
     pub(crate) fn message_limit(&self) -> usize {
         self.0.shared.limits.message
@@ -172,7 +183,7 @@ impl Database {
     /// With another egress policy than the one in force.
     async fn resume_under(&self, policy: Option<Arc<Policy>>) -> Result<Connection, RuntimeError> {
         const CALL: &str = "connection.resume";
-        let Inner { shared, connector, tenant, bucket, .. } = &*self.0;
+        let Inner { shared, connector, tenant, bucket, administrator, .. } = &*self.0;
         let (bucket, profile) =
             shared.store.connection_bucket(tenant, *bucket).await.map_err(|error| match error {
                 StoreError::Gone => RuntimeError::NoSuchDatabase { name: self.0.name.clone() },
@@ -182,8 +193,7 @@ impl Database {
             Some(policy) => policy,
             None => connector.policies().pick(profile.as_deref())?,
         };
-        let pause = shared.store.shared_bucket(tenant, connector.engine(), Label::Pause).await?;
-        let buckets = Buckets { connection: Some(bucket), pause: Some(pause) };
+        let buckets = shared.buckets(tenant, connector.engine(), bucket, *administrator).await?;
         let instance = shared.instance(connector.component(), tenant, policy, buckets).await?;
         let (instance, reply) = instance
             .call(CALL, |guest, store| {

@@ -71,6 +71,21 @@ pub enum RuntimeError {
         available: Vec<String>,
     },
 
+    /// The connector leaves out an interface of the contract.
+    #[error("The engine `{engine}` does not offer {interface}.")]
+    NotOffered {
+        /// The engine's name.
+        engine: String,
+        /// The interface.
+        interface: &'static str,
+    },
+
+    /// An answer to a sign-in that was not begun here, or that is over.
+    #[error(
+        "No sign-in waits for this answer: it was answered before, took too long, or was begun elsewhere."
+    )]
+    NoSuchSignIn,
+
     /// There is no database of that name.
     #[error("There is no database `{name}`.")]
     NoSuchDatabase {
@@ -265,13 +280,15 @@ impl RuntimeError {
             | Self::Setup { .. } => Actor::HostOperator,
             Self::NoSuchEngine { .. }
             | Self::NoSuchDatabase { .. }
+            | Self::NoSuchSignIn
             | Self::DatabaseExists { .. }
             | Self::InvalidName { .. }
             | Self::InvalidParams { .. }
             | Self::InvalidRequest { .. } => Actor::Caller,
-            Self::Trap { .. } | Self::Contract { .. } | Self::CpuLimit { .. } => {
-                Actor::ConnectorAuthor
-            }
+            Self::Trap { .. }
+            | Self::Contract { .. }
+            | Self::CpuLimit { .. }
+            | Self::NotOffered { .. } => Actor::ConnectorAuthor,
             Self::MemoryLimit { .. } => Actor::HostOperator,
             Self::Deadline { .. } | Self::Busy { .. } => Actor::Nobody,
         }
@@ -305,6 +322,10 @@ impl RuntimeError {
             Self::EngineTaken { .. } => "Load one component for each engine.",
             Self::ProfileNotApproved { .. } => "Approve one of the connector's egress profiles.",
             Self::NoSuchEngine { .. } => "Load a component first.",
+            Self::NotOffered { .. } => return None,
+            Self::NoSuchSignIn => {
+                "Begin the sign-in again, and open its link while the program that gave it runs."
+            }
             Self::NoSuchDatabase { .. } => "SHOW DATABASES lists the databases there are.",
             Self::DatabaseExists { .. } => {
                 "Choose another name, or use IF NOT EXISTS or OR REPLACE."

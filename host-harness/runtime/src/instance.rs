@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::component::ResourceTable;
+use tokio::time::error::Elapsed;
+use wasmtime::component::{self, ResourceTable};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::exports::platform::datasource::datasource::Guest;
-use crate::bindings::{GuestPre, platform};
+use crate::bindings::platform;
 use crate::cache::first_line;
 use crate::clock::Clock;
 use crate::egress::EgressHook;
@@ -19,6 +20,7 @@ use crate::engine::ticks;
 use crate::error::RuntimeError;
 use crate::keyvalue::Buckets;
 use crate::limits::{Limits, Meter, OutOfTime};
+use crate::linked::Linked;
 
 /// What the host keeps for one instance.
 pub(crate) struct Host {
@@ -70,6 +72,7 @@ pub(crate) struct Instance(Box<Live>);
 
 struct Live {
     store: Store<Host>,
+    instance: component::Instance,
     guest: crate::bindings::Guest,
     limits: Arc<Limits>,
     _place: Place,
@@ -79,7 +82,7 @@ impl Instance {
     /// Makes an instance in its place.
     pub(crate) async fn new(
         engine: &Engine,
-        component: &GuestPre<Host>,
+        component: &Linked,
         host: Host,
         limits: Arc<Limits>,
         place: Place,
@@ -93,13 +96,13 @@ impl Instance {
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
         arm(&mut store, &limits);
-        let instantiating = component.instantiate_async(&mut store);
-        let guest = match tokio::time::timeout(limits.call_wall, instantiating).await {
-            Ok(Ok(guest)) => guest,
+        let instantiating = component.instantiate(&mut store);
+        let (instance, guest) = match tokio::time::timeout(limits.call_wall, instantiating).await {
+            Ok(Ok(made)) => made,
             Ok(Err(error)) => return Err(explain(CALL, &error, store.data(), &limits)),
             Err(_) => return Err(RuntimeError::Deadline { call: CALL, limit: limits.call_wall }),
         };
-        Ok(Self(Box::new(Live { store, guest, limits, _place: place })))
+        Ok(Self(Box::new(Live { store, instance, guest, limits, _place: place })))
     }
 
     /// Calls a function of the contract.
@@ -123,16 +126,46 @@ impl Instance {
         let limit = time.map_or(live.limits.call_wall, |time| time.min(live.limits.call_wall));
         let guest = live.guest.platform_datasource_datasource();
         let outcome = tokio::time::timeout(limit, function(guest, &mut live.store)).await;
-        match outcome {
-            Ok(Ok(value)) => Ok((self, value)),
-            Ok(Err(error)) => Err(explain(call, &error, live.store.data(), &live.limits)),
-            Err(_) => Err(RuntimeError::Deadline { call, limit }),
-        }
+        let value = ended(call, limit, outcome, live.store.data(), &live.limits)?;
+        Ok((self, value))
+    }
+
+    /// Calls a function of an interface that the connector may leave out.
+    pub(crate) async fn call_optional<G, T>(
+        mut self,
+        call: &'static str,
+        find: impl FnOnce(&mut Store<Host>, &component::Instance) -> wasmtime::Result<G>,
+        function: impl for<'a> FnOnce(&'a G, &'a mut Store<Host>) -> Calling<'a, T>,
+    ) -> Result<(Self, T), RuntimeError> {
+        let live = &mut *self.0;
+        let found = find(&mut live.store, &live.instance);
+        let guest =
+            found.map_err(|error| explain(call, &error, live.store.data(), &live.limits))?;
+        arm(&mut live.store, &live.limits);
+        let limit = live.limits.call_wall;
+        let outcome = tokio::time::timeout(limit, function(&guest, &mut live.store)).await;
+        let value = ended(call, limit, outcome, live.store.data(), &live.limits)?;
+        Ok((self, value))
     }
 
     /// Bytes of linear memory in use; linear memory never shrinks.
     pub(crate) fn memory(&self) -> usize {
         self.0.store.data().meter.memory()
+    }
+}
+
+/// How a call ended.
+fn ended<T>(
+    call: &'static str,
+    limit: Duration,
+    outcome: Result<wasmtime::Result<T>, Elapsed>,
+    host: &Host,
+    limits: &Limits,
+) -> Result<T, RuntimeError> {
+    match outcome {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(explain(call, &error, host, limits)),
+        Err(_) => Err(RuntimeError::Deadline { call, limit }),
     }
 }
 

@@ -13,7 +13,19 @@ pub(crate) struct Buckets {
     /// None where there is no connection, as for `describe`.
     pub(crate) connection: Option<Bucket>,
     pub(crate) pause: Option<Bucket>,
+    pub(crate) installation: Installation,
 }
+
+/// What an administrator set up, read only: the first bucket that has a key tells its value.
+#[derive(Clone, Default)]
+pub(crate) struct Installation {
+    pub(crate) buckets: Vec<Bucket>,
+    /// Whether an administrator creates or created the connection.
+    pub(crate) administrator: bool,
+}
+
+/// The key of an installation that is there only for what an administrator created.
+const ADMINISTRATOR: &str = "administrator";
 
 /// A bucket that a guest has opened.
 #[derive(Clone)]
@@ -24,8 +36,7 @@ pub struct OpenBucket(Binding);
 #[derive(Clone)]
 enum Binding {
     ReadWrite(Bucket),
-    /// An installation without anything in it: it reads as empty and refuses writes.
-    Empty,
+    ReadOnly(Installation),
 }
 
 /// A key and the version that was seen under it. The value is read again when it is asked for:
@@ -47,7 +58,7 @@ impl Buckets {
         } else if label == Label::Pause.as_str() {
             bound(&self.pause)?
         } else if label == Label::Installation.as_str() {
-            Binding::Empty
+            Binding::ReadOnly(self.installation.clone())
         } else {
             return Err(store::Error::NoSuchStore);
         };
@@ -55,11 +66,25 @@ impl Buckets {
     }
 }
 
+impl Installation {
+    async fn read(&self, key: String) -> Result<Option<Vec<u8>>, store::Error> {
+        if key == ADMINISTRATOR {
+            return Ok(self.administrator.then(|| b"true".to_vec()));
+        }
+        for bucket in &self.buckets {
+            if let Some(value) = bucket.read(key.clone()).await.map_err(told)?.value {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+}
+
 impl OpenBucket {
     fn writable(&self) -> Result<Bucket, store::Error> {
         match &self.0 {
             Binding::ReadWrite(bucket) => Ok(bucket.clone()),
-            Binding::Empty => Err(store::Error::AccessDenied),
+            Binding::ReadOnly(_) => Err(store::Error::AccessDenied),
         }
     }
 
@@ -69,7 +94,7 @@ impl OpenBucket {
                 let seen = bucket.read(key).await.map_err(told)?;
                 (seen.version, seen.value)
             }
-            Binding::Empty => (0, None),
+            Binding::ReadOnly(installation) => (0, installation.read(key).await?),
         })
     }
 

@@ -56,15 +56,20 @@ mod database;
 mod egress;
 mod engine;
 mod error;
+mod health;
 mod inspect;
+mod installation;
 mod instance;
 mod keyvalue;
 mod limits;
+mod linked;
 mod options;
 mod params;
 mod random;
 mod reader;
 mod runtime;
+mod sign_in;
+mod sign_ins;
 mod store;
 mod table;
 mod tenant;
@@ -73,18 +78,21 @@ pub use clock::{Clock, SystemClock};
 pub use connector::Connector;
 pub use contract::{
     Actor, ColumnFilterSupport, ColumnStatistics, ConnectionInfo, ConnectionState, ConnectorError,
-    Count, Description, EgressProfile, EgressRule, ErrorKind, Identity, ListRequest, ListScope,
-    Literal, Operator, Parameter, Precision, Predicate, ReadOption, Scan, ScanMetrics, ScanPlan,
-    Split, Statistics, Support, TableInfo, TableKind, ValueType,
+    Count, Description, EgressProfile, EgressRule, ErrorKind, Finding, FindingState, Identity,
+    ListRequest, ListScope, Literal, Operator, Parameter, PendingSignIn, Precision, Predicate,
+    ReadOption, Scan, ScanMetrics, ScanPlan, SignInAnswer, SignInMethod, SignInOutcome, Split,
+    Statistics, Support, TableInfo, TableKind, ValueType,
 };
 pub use database::{Database, Listing};
 pub use egress::EndpointMap;
 pub use error::{RuntimeError, StoreError};
+pub use health::Health;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use options::{Approval, CreateMode, RuntimeOptions};
 pub use reader::Reader;
 pub use runtime::{Created, DatabaseEntry, Runtime};
+pub use sign_ins::{Settled, SignIns};
 pub use table::Table;
 pub use tenant::TenantId;
 

@@ -44,6 +44,11 @@ impl Params {
         &self.text
     }
 
+    /// Names and values.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.object.as_object().into_iter().flatten()
+    }
+
     /// The egress profile that these parameters pick: `None` if they leave it as it is,
     /// `Some(None)` if they reset it to the connector's first.
     pub(crate) fn profile(

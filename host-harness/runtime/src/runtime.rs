@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use crate::bindings::GuestPre;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::connector::Connector;
@@ -17,19 +16,23 @@ use crate::database::{self, Database};
 use crate::egress::{Clients, EgressHook, Policy, TenantClient};
 use crate::engine;
 use crate::error::RuntimeError;
+use crate::installation;
 use crate::instance::{Host, Instance, Place};
-use crate::keyvalue::Buckets;
+use crate::keyvalue::{Buckets, Installation};
 use crate::limits::Limits;
+use crate::linked::Linked;
 use crate::options::{Approval, CreateMode, RuntimeOptions};
 use crate::params::Params;
-use crate::store::{BucketLimits, Commit, Label, Registered, Store};
+use crate::store::{Bucket, BucketLimits, Commit, Label, Registered, Store};
 use crate::tenant::{DatabaseName, TenantId};
 
 /// Runs connectors and keeps the databases made with them. Clones share everything.
 #[derive(Clone)]
 pub struct Runtime {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     connectors: Arc<RwLock<BTreeMap<String, Connector>>>,
+    /// Whether what is created through this handle is created by an administrator.
+    administrator: bool,
 }
 
 /// What `create_database` did.
@@ -68,7 +71,7 @@ impl Shared {
     /// An instance with its share of network and store, once there is room for it.
     pub(crate) async fn instance(
         &self,
-        component: &GuestPre<Host>,
+        component: &Linked,
         tenant: &TenantId,
         policy: Arc<Policy>,
         buckets: Buckets,
@@ -78,6 +81,24 @@ impl Shared {
         let egress = EgressHook::new(client, policy, &self.limits);
         let host = Host::new(&self.limits, Arc::clone(&self.clock), egress, buckets);
         Instance::new(&self.engine, component, host, Arc::clone(&self.limits), place).await
+    }
+
+    /// What an instance finds under its labels.
+    pub(crate) async fn buckets(
+        &self,
+        tenant: &TenantId,
+        engine: &str,
+        connection: Bucket,
+        administrator: bool,
+    ) -> Result<Buckets, RuntimeError> {
+        Ok(Buckets {
+            connection: Some(connection),
+            pause: Some(self.store.shared_bucket(tenant, engine, Label::Pause).await?),
+            installation: Installation {
+                buckets: installation::buckets(&self.store, tenant, engine).await?,
+                administrator,
+            },
+        })
     }
 
     /// Waits for a place: first in the tenant's share, then in the engine's pool.
@@ -115,7 +136,13 @@ impl Runtime {
             limits: Arc::new(limits),
             clock,
         };
-        Ok(Self { shared: Arc::new(shared), connectors: Arc::default() })
+        Ok(Self { shared: Arc::new(shared), connectors: Arc::default(), administrator: false })
+    }
+
+    /// The same runtime for an administrator: connectors see that a database was created by one,
+    /// and may let it do what they let nobody else.
+    pub fn as_administrator(&self) -> Self {
+        Self { administrator: true, ..self.clone() }
     }
 
     /// Loads a component: checks its imports and exports, compiles it or takes it from the cache,
@@ -170,16 +197,21 @@ impl Runtime {
         }
         let connector = self.connector(engine)?;
         let params = Params::new(params)?;
-        let profile = params.profile(connector.policies())?.flatten();
+        let installed = self.shared.installed(tenant, connector.engine()).await?;
+        let picked = params.profile(connector.policies())?;
+        let profile = match (picked, &installed) {
+            (None, Some(installed)) => installed.profile(connector.policies())?,
+            (picked, _) => picked,
+        };
+        let profile = profile.flatten();
         let policy = connector.policies().pick(profile.as_deref())?;
 
         let store = &self.shared.store;
         let lease = self.shared.limits.instance_wait + self.shared.limits.call_wall * 2;
         let bucket = store.begin(tenant, connector.engine(), lease).await?;
-        let buckets = Buckets {
-            connection: Some(bucket.clone()),
-            pause: Some(store.shared_bucket(tenant, connector.engine(), Label::Pause).await?),
-        };
+        let engine = connector.engine();
+        let buckets =
+            self.shared.buckets(tenant, engine, bucket.clone(), self.administrator).await?;
         let connecting =
             database::connect(&self.shared, &connector, tenant, policy, buckets, params);
         let row = match connecting.await {
@@ -189,6 +221,7 @@ impl Runtime {
                 profile,
                 bucket: bucket.id(),
                 created_at: self.shared.clock.now().await,
+                administrator: self.administrator,
             },
             Err(error) => {
                 store.discard(bucket.id()).await?;
@@ -245,7 +278,7 @@ impl Runtime {
         Ok(self.shared.store.drop_database(tenant, &name).await?)
     }
 
-    fn connector(&self, engine: &str) -> Result<Connector, RuntimeError> {
+    pub(crate) fn connector(&self, engine: &str) -> Result<Connector, RuntimeError> {
         let connectors = self.connectors.read().unwrap_or_else(PoisonError::into_inner);
         connectors.get(&engine.to_ascii_lowercase()).cloned().ok_or_else(|| {
             RuntimeError::NoSuchEngine {

@@ -26,6 +26,11 @@ impl TenantId {
         }
     }
 
+    /// Stands for all tenants; no tenant can have this name.
+    pub(crate) fn all() -> Self {
+        Self("*".to_owned())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

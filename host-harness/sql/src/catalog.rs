@@ -11,8 +11,6 @@ use datafusion::catalog::{
 };
 use datafusion::error::DataFusionError;
 
-use crate::table_provider::DatasourceTable;
-
 /// The name of the one catalog; it is never written in statements.
 pub(crate) const CATALOG: &str = "datasources";
 
@@ -29,9 +27,9 @@ pub(crate) struct OpenedTables {
 
 impl OpenedTables {
     pub(crate) fn new(
-        tables: impl IntoIterator<Item = (String, String, Arc<DatasourceTable>)>,
+        tables: impl IntoIterator<Item = (String, String, Arc<dyn TableProvider>)>,
     ) -> Self {
-        let mut schemas: HashMap<String, HashMap<String, Arc<DatasourceTable>>> = HashMap::new();
+        let mut schemas: HashMap<String, HashMap<String, Arc<dyn TableProvider>>> = HashMap::new();
         for (database, name, table) in tables {
             schemas.entry(database).or_default().insert(name, table);
         }
@@ -42,7 +40,7 @@ impl OpenedTables {
         Self { schemas }
     }
 
-    pub(crate) fn table(&self, database: &str, name: &str) -> Option<&Arc<DatasourceTable>> {
+    pub(crate) fn table(&self, database: &str, name: &str) -> Option<&Arc<dyn TableProvider>> {
         self.schemas.get(&folded(database))?.tables.get(name)
     }
 
@@ -67,7 +65,7 @@ impl CatalogProvider for OpenedTables {
 
 #[derive(Debug, Default)]
 struct OpenedSchema {
-    tables: HashMap<String, Arc<DatasourceTable>>,
+    tables: HashMap<String, Arc<dyn TableProvider>>,
 }
 
 #[async_trait]
@@ -77,7 +75,7 @@ impl SchemaProvider for OpenedSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        Ok(self.tables.get(name).map(|table| Arc::clone(table) as Arc<dyn TableProvider>))
+        Ok(self.tables.get(name).cloned())
     }
 
     fn table_exist(&self, name: &str) -> bool {

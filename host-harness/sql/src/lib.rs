@@ -12,6 +12,10 @@
 //! - a table weighs filters while DataFusion plans, lets the connector plan the scan, and runs one
 //!   partition for each split; dropping the rows drops the readers and their guests.
 //!
+//! A database that waits for somebody to sign in answers with a row that says where
+//! ([`SignInDesk`]). The database `system` is the host's own: `system.health` tells what the
+//! background check found.
+//!
 //! Errors are [`SqlError`]: a sentence, a hint, and who can act. What a connector reports arrives
 //! unchanged through all layers of DataFusion.
 //!
@@ -37,6 +41,7 @@ mod answer;
 mod catalog;
 mod cooperation;
 mod definition;
+mod environment;
 mod error;
 mod explanation;
 mod filters;
@@ -48,15 +53,19 @@ mod refusal;
 mod scan_exec;
 mod scan_log;
 mod session;
+mod sign_in;
 mod spelling;
 mod statement;
 mod statistics;
+mod system;
 mod table_provider;
 
 pub use answer::{Answer, RowStream, ScanWatch};
+pub use environment::Environment;
 pub use error::{SqlError, identifier};
 pub use listing::NEVER_CUT;
 pub use session::Session;
+pub use sign_in::{Callback, SignInDesk, SignInWay};
 pub use statement::{
     End, Fault, MASK, Parameters, ScriptStatement, Slip, Statement, Statements, Unclosed,
     clause_after_semicolon, redacted, statements,

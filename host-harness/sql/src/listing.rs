@@ -26,13 +26,21 @@ pub(crate) fn line(name: &str) -> Field {
     text(name, false).with_metadata([(NEVER_CUT.to_owned(), String::new())].into())
 }
 
+/// A column of points in time.
+pub(crate) fn time(name: &str) -> Field {
+    Field::new(name, timestamp(), false)
+}
+
+/// The tables of the host's own database.
+pub(crate) fn system_tables(name: &str, doc: &str) -> Result<Answer, SqlError> {
+    let schema = columns(vec![text("name", false), text("kind", false), text("description", true)]);
+    let one = |text| texts([Some(text)].into_iter());
+    whole(schema, vec![one(name), one("system"), one(doc)])
+}
+
 /// SHOW DATABASES: name, engine and time of creation.
 pub(crate) fn databases(entries: &[DatabaseEntry]) -> Result<Answer, SqlError> {
-    let schema = columns(vec![
-        text("name", false),
-        text("engine", false),
-        Field::new("created_at", timestamp(), false),
-    ]);
+    let schema = columns(vec![text("name", false), text("engine", false), time("created_at")]);
     whole(
         schema,
         vec![
@@ -123,11 +131,11 @@ fn kind(kind: TableKind) -> &'static str {
     }
 }
 
-fn columns(fields: Vec<Field>) -> SchemaRef {
+pub(crate) fn columns(fields: Vec<Field>) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-fn text(name: &str, nullable: bool) -> Field {
+pub(crate) fn text(name: &str, nullable: bool) -> Field {
     Field::new(name, DataType::Utf8, nullable)
 }
 
@@ -135,11 +143,11 @@ fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into()))
 }
 
-fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub(crate) fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
-fn timestamps(values: impl Iterator<Item = Option<SystemTime>>) -> ArrayRef {
+pub(crate) fn timestamps(values: impl Iterator<Item = Option<SystemTime>>) -> ArrayRef {
     let array: TimestampMillisecondArray = values.map(|time| time.and_then(millis)).collect();
     Arc::new(array.with_timezone("+00:00"))
 }
@@ -155,7 +163,7 @@ fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch, SqlE
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| internal(&error))
 }
 
-fn whole(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<Answer, SqlError> {
+pub(crate) fn whole(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<Answer, SqlError> {
     let rows = batch(&schema, columns)?;
     let batches = stream::once(async move { Ok(rows) });
     let stream = RowStream::new(batches, Arc::new(ScanLog::default()));

@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::GreedyMemoryPool;
@@ -28,6 +29,7 @@ use crate::refusal;
 use crate::scan_log::ScanLog;
 use crate::spelling;
 use crate::statement::{misspelt_clause, perhaps_a_file, quoted_name, unquoted_path};
+use crate::system;
 use crate::table_provider::DatasourceTable;
 
 /// A column with this metadata is left NULL unless the statement names it: the value, `option=value`,
@@ -57,6 +59,9 @@ pub(crate) fn engine(memory: usize) -> Result<SessionState, SqlError> {
         .build())
 }
 
+/// Databases and tables.
+type Wanted = BTreeSet<(String, String)>;
+
 /// Runs queries of one tenant.
 pub(crate) struct Queries<'a> {
     pub(crate) runtime: &'a Runtime,
@@ -83,7 +88,7 @@ impl Queries<'_> {
                     ([table], Some(database)) => opened.table(database, table)?,
                     _ => return None,
                 };
-                Some(datafusion::catalog::TableProvider::schema(table.as_ref()))
+                Some(table.schema())
             })?;
         }
         let mut state = self.engine.clone();
@@ -119,6 +124,12 @@ impl Queries<'_> {
         log: &Arc<ScanLog>,
     ) -> Result<OpenedTables, SqlError> {
         let mut databases: HashMap<String, Database> = HashMap::new();
+        let mut opened = Vec::new();
+        let (system, wanted) = self.of_system(wanted).await?;
+        for (database, name) in system {
+            let table = system::table(self.runtime, self.tenant, &name).await?;
+            opened.push((folded(&database), name, table));
+        }
         for (database, table) in &wanted {
             if let Entry::Vacant(unknown) = databases.entry(folded(database)) {
                 let found = self.database(database).await;
@@ -131,11 +142,30 @@ impl Queries<'_> {
             let (found, named) = (databases[&folded(&database)].clone(), &named);
             async move {
                 let table = open(&found, &name, |column| named.has(&folded(column))).await?;
-                let table = Arc::new(DatasourceTable::new(found.name(), table, Arc::clone(log)));
+                let table: Arc<dyn TableProvider> =
+                    Arc::new(DatasourceTable::new(found.name(), table, Arc::clone(log)));
                 Ok::<_, SqlError>((folded(&database), name, table))
             }
         });
-        Ok(OpenedTables::new(try_join_all(opening).await?))
+        opened.extend(try_join_all(opening).await?);
+        Ok(OpenedTables::new(opened))
+    }
+
+    /// Tells the host's own tables from those of databases.
+    async fn of_system(
+        &self,
+        wanted: BTreeSet<(String, String)>,
+    ) -> Result<(Wanted, Wanted), SqlError> {
+        let is_system = |(database, _): &(String, String)| folded(database) == system::NAME;
+        if wanted.iter().any(is_system) && self.has_system().await? {
+            return Ok(wanted.into_iter().partition(is_system));
+        }
+        Ok((Wanted::new(), wanted))
+    }
+
+    /// Whether the name `system` means the host's own database.
+    pub(crate) async fn has_system(&self) -> Result<bool, SqlError> {
+        Ok(self.runtime.database(self.tenant, system::NAME).await?.is_none())
     }
 
     /// Database and table of each reference that is not a table function's.

@@ -9,11 +9,14 @@ use datasource_runtime::{CreateMode, Created, Database, Description, Runtime, Te
 use crate::answer::Answer;
 use crate::catalog::folded;
 use crate::definition;
+use crate::environment::{self, Environment};
 use crate::error::{SqlError, identifier};
 use crate::listing;
 use crate::query::{Queries, engine, open};
 use crate::refusal;
+use crate::sign_in::{self, SignInDesk, SignInWay};
 use crate::statement::{MASK, Parameters, Statement, perhaps_a_file, redacted, statements};
+use crate::system;
 
 /// Memory that the queries of one session may hold at once, unless told otherwise.
 const DEFAULT_MEMORY: usize = 2 << 30;
@@ -25,6 +28,10 @@ pub struct Session {
     engine: SessionState,
     /// The database that tables without one stand in; set by USE.
     current: Mutex<Option<String>>,
+    /// Where sign-ins are begun; without it somebody else has to.
+    desk: Option<SignInDesk>,
+    /// Where parameters are looked up for statements that give none.
+    environment: Option<Environment>,
 }
 
 impl Session {
@@ -35,7 +42,48 @@ impl Session {
 
     /// A session with another bound of memory, in bytes.
     pub fn with_memory(runtime: Runtime, tenant: TenantId, bytes: usize) -> Result<Self, SqlError> {
-        Ok(Self { runtime, tenant, engine: engine(bytes)?, current: Mutex::default() })
+        let (current, desk, environment) = (Mutex::default(), None, None);
+        Ok(Self { runtime, tenant, engine: engine(bytes)?, current, desk, environment })
+    }
+
+    /// With sign-ins: a database that waits for somebody answers with the link to open.
+    #[must_use]
+    pub fn with_sign_ins(mut self, desk: SignInDesk) -> Self {
+        self.desk = Some(desk);
+        self
+    }
+
+    /// With parameters from the environment for `CREATE DATABASE` without PARAMETERS.
+    #[must_use]
+    pub fn with_environment(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// Begins a sign-in to a database anew, and gives the row that says where.
+    pub async fn authorize(
+        &self,
+        database: &str,
+        way: Option<SignInWay>,
+    ) -> Result<Answer, SqlError> {
+        let database = self.queries().database(database).await?;
+        let Some(desk) = &self.desk else {
+            return Err(SqlError::Unsupported {
+                message: "This session cannot begin a sign-in".to_owned(),
+                hint: None,
+            });
+        };
+        sign_in::answer(&database, &desk.begin(&database, way).await?)
+    }
+
+    /// What was done, or where somebody has to sign in first.
+    async fn done(&self, database: &Database, what: &str) -> Result<Answer, SqlError> {
+        match &self.desk {
+            Some(desk) if sign_in::waits(database).await? => {
+                sign_in::answer(database, &desk.begin(database, None).await?)
+            }
+            _ => done(database, what),
+        }
     }
 
     /// Runs one statement; a semicolon may end it. Rows come as they are read: an error may also
@@ -59,7 +107,7 @@ impl Session {
                 refuse_mask(&parameters)?;
                 let database = self.queries().database(&name).await?;
                 database.alter_params(&parameters.to_json()).await?;
-                done(&database, "was altered")
+                self.done(&database, "was altered").await
             }
             Statement::DropDatabase { name, if_exists } => self.drop(&name, if_exists).await,
             Statement::ShowDatabases => {
@@ -71,6 +119,9 @@ impl Session {
             }
             Statement::ShowTables { database } => {
                 let name = database.or(self.current_database()).ok_or(no_database_in_use())?;
+                if folded(&name) == system::NAME && self.queries().has_system().await? {
+                    return listing::system_tables(system::HEALTH, system::HEALTH_DOC);
+                }
                 listing::tables(&self.queries().database(&name).await?).await
             }
             Statement::Describe { database, table } => self.describe(database, &table).await,
@@ -139,11 +190,29 @@ impl Session {
     ) -> Result<Answer, SqlError> {
         let Some(engine) = engine else { return Err(self.engine_missing()) };
         refuse_mask(parameters)?;
-        let json = parameters.to_json();
+        let json = match self.environment {
+            Some(environment) if parameters.names().next().is_none() => {
+                self.from_environment(engine, environment)
+            }
+            _ => parameters.to_json(),
+        };
         match self.runtime.create_database(&self.tenant, name, engine, &json, mode).await? {
-            Created::Created(database) => done(&database, "was created"),
+            Created::Created(database) => match self.done(&database, "was created").await {
+                // Nothing is left of a create that failed.
+                Err(error) if mode != CreateMode::Replace => {
+                    self.runtime.drop_database(&self.tenant, name).await?;
+                    Err(error)
+                }
+                answer => answer,
+            },
             Created::Existed(database) => done(&database, "existed already and was kept"),
         }
+    }
+
+    fn from_environment(&self, engine: &str, environment: Environment) -> String {
+        let Some(description) = self.connector(engine) else { return "{}".to_owned() };
+        let found = environment::parameters(&description, environment);
+        serde_json::Value::Object(found).to_string()
     }
 
     async fn describe(&self, database: Option<String>, table: &str) -> Result<Answer, SqlError> {
@@ -162,6 +231,10 @@ impl Session {
                 None => SqlError::NoDatabase { table: table.to_owned(), known },
             });
         };
+        if folded(&name) == system::NAME && queries.has_system().await? {
+            let table = system::table(&self.runtime, &self.tenant, table).await?;
+            return listing::table_columns(&table.schema());
+        }
         let database = queries.database(&name).await;
         let database = database.map_err(|error| perhaps_a_file(error, &name, table))?;
         listing::table_columns(&open(&database, table, |_| false).await?.schema())

@@ -3,8 +3,9 @@
 //!
 //! [`Stage`] is one test's world: an emulator with a drive and a state
 //! directory of the host. The tests themselves stand in `tests/`, by what they
-//! promise: `queries`, `formats`, `parquet`, `statements`, `prompt`, `credentials`, `mistakes`,
-//! `secrets`, `surface`, `demo`; `listed` and `readme` hold MISTAKES.md and README to what they say.
+//! promise: `queries`, `formats`, `parquet`, `statements`, `prompt`, `credentials`, `sign_in`,
+//! `application`, `reach`, `connections`, `doctor`, `mistakes`, `troubleshooting`, `secrets`,
+//! `surface`, `demo`; `accounts`, `listed` and `readme` hold the documents to what they say.
 //!
 //! ```no_run
 //! use datasource_e2e::{Profile, Stage};
@@ -18,7 +19,9 @@
 #![expect(clippy::missing_panics_doc, reason = "a test's world panics where anything is amiss")]
 #![expect(clippy::unwrap_used, reason = "a test's world panics where anything is amiss")]
 
+mod sign_in;
 mod stage;
 
-pub use graph_emulator_control::{Control, Fault, Request};
+pub use graph_emulator_control::{Body, Control, Fault, Marks, Request, Step, UserChanges};
+pub use sign_in::{SigningIn, visit};
 pub use stage::{Answer, Profile, Stage, dist, real_drive};

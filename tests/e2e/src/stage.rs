@@ -215,6 +215,34 @@ impl Stage {
         command
     }
 
+    /// Another command of the host, over the same state and emulator.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(dist().join("datasource-host"));
+        command.args(arguments).arg("--state").arg(self.state());
+        command.arg("--emulator").arg(self.ready_file());
+        command
+    }
+
+    /// The parameters without tokens: the application and its directory.
+    #[must_use]
+    pub fn application(&self) -> Map<String, Value> {
+        let keys = ["client_id", "client_secret", "tenant_id"];
+        keys.iter().map(|key| ((*key).to_owned(), self.ready(key))).collect()
+    }
+
+    /// The parameters of a connection with somebody's tokens.
+    #[must_use]
+    pub fn params_of(&self, email: &str, tenant: &str) -> Map<String, Value> {
+        let tokens = self.control().tokens(Some(email)).unwrap();
+        let mut params = self.application();
+        params.insert("access_token".into(), tokens.access_token.into());
+        params.insert("refresh_token".into(), tokens.refresh_token.into());
+        params.insert("expires_at".into(), tokens.expires_at.into());
+        params.insert("tenant_id".into(), tenant.into());
+        params
+    }
+
     /// The command that opens the prompt on a terminal of so many columns.
     #[must_use]
     pub fn prompt(&self, columns: u16) -> Command {

@@ -221,3 +221,174 @@ fn a_remembered_refusal_of_the_application_still_says_who_must_act() {
     }
     assert_eq!(refreshes(&stage), 1, "a final refusal is remembered");
 }
+
+fn spawned(command: &mut std::process::Command) -> std::process::Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn thirty_two_instances_in_four_processes_refresh_once() {
+    let files: Vec<String> = (0..8).map(|n| format!("part{n}.csv")).collect();
+    let named: Vec<(&str, &[u8])> = files.iter().map(|f| (f.as_str(), &b"a\n1\n"[..])).collect();
+    let stage = Stage::with_files(Profile::Business, &named);
+    let _ = stage.create("drive").succeeds();
+    stage.forget_journal();
+    stage.control().advance(48 * HOUR).unwrap();
+    // Eight tables of one query are opened at the same time, each in an instance of its own.
+    let selects: Vec<_> = files.iter().map(|f| format!("SELECT a FROM drive.`{f}`")).collect();
+    let query = format!("SELECT COUNT(*) AS n FROM ({})", selects.join(" UNION ALL "));
+    let children: Vec<_> = (0..4).map(|_| spawned(&mut stage.host(&query))).collect();
+    for child in children {
+        let answer = Answer::of(&child.wait_with_output().unwrap());
+        assert_eq!(answer.rows(), [json!({"n": 8})]);
+    }
+    assert_eq!(refreshes(&stage), 1);
+}
+
+#[test]
+fn a_holder_that_is_killed_costs_one_more_refresh_and_loses_nothing() {
+    let stage = connected();
+    stage.control().advance(48 * HOUR).unwrap();
+    // The answer stops half-way, and who asked for it is gone by then.
+    let stall = Fault::effect(json!({"stall": {"after": 200, "ms": 5_000}}));
+    stage.control().add_fault(&stall.on_host("login.microsoftonline.com")).unwrap();
+    let mut holder = spawned(&mut stage.host(QUERY));
+    std::thread::sleep(Duration::from_secs(2));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let children: Vec<_> = (0..4).map(|_| spawned(&mut stage.host(QUERY))).collect();
+    for child in children {
+        let _ = Answer::of(&child.wait_with_output().unwrap()).succeeds();
+    }
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(refreshes(&stage), 2, "the one that was killed and one more");
+}
+
+#[test]
+fn a_process_killed_between_refresh_and_store_loses_nothing() {
+    let stage = connected();
+    stage.control().advance(48 * HOUR).unwrap();
+    // The service has issued new tokens; half of the answer is on its way.
+    let stall = Fault::effect(json!({"stall": {"after": 200, "ms": 4_000}}));
+    stage.control().add_fault(&stall.on_host("login.microsoftonline.com")).unwrap();
+    let mut killed = spawned(&mut stage.host(QUERY));
+    std::thread::sleep(Duration::from_secs(2));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let _ = stage.sql(QUERY).succeeds();
+    let _ = stage.sql(QUERY).succeeds();
+}
+
+#[test]
+fn a_token_endpoint_in_trouble_is_asked_again_and_forgotten_about() {
+    for (fault, tries) in [
+        (Fault::status(500), 2),
+        (Fault::status(503).retry_after("7"), 2),
+        (Fault::reset(), 2),
+        (Fault::truncate(40), 1),
+    ] {
+        let stage = connected();
+        stage.control().advance(48 * HOUR).unwrap();
+        stage.control().add_fault(&fault.on_host("login.microsoftonline.com").times(1)).unwrap();
+        let first = stage.sql(QUERY);
+        match tries {
+            1 => drop(first.fails_saying(&["broke off its answer", "Try again"])),
+            _ => drop(first.succeeds()),
+        }
+        let _ = stage.sql(QUERY).succeeds();
+    }
+}
+
+#[test]
+fn garbage_from_the_token_endpoint_is_no_refusal() {
+    use datasource_e2e::Body;
+    let stage = connected();
+    stage.control().advance(48 * HOUR).unwrap();
+    for body in [Body::Html, Body::Empty, Body::Json(json!({"error": 1})), Body::Json(json!({}))] {
+        let fault = Fault::status(400).body(body).on_host("login.microsoftonline.com").times(1);
+        stage.control().add_fault(&fault).unwrap();
+        let _ = stage.sql(QUERY).fails_saying(&["no JSON of Entra ID", "Try again"]);
+    }
+    let _ = stage.sql(QUERY).succeeds();
+}
+
+#[test]
+fn a_failure_to_renew_stops_nobody_while_the_old_token_works() {
+    let stage = connected();
+    let end = stage.ready("expires_at").as_i64().unwrap() * 1000;
+    stage.control().at_least(end - 200_000).unwrap();
+    let fault = Fault::status(500).on_host("login.microsoftonline.com").times(0);
+    stage.control().add_fault(&fault).unwrap();
+    let _ = stage.sql(QUERY).succeeds();
+}
+
+#[test]
+fn a_clock_that_is_wrong_about_the_tokens_end_is_corrected_by_the_service() {
+    let stage = Stage::new(Profile::Business);
+    let mut params = stage.params();
+    params.insert("expires_at".into(), "2040-01-01T00:00:00+02:00".into());
+    let _ = stage.create_with("drive", &params).succeeds();
+    stage.control().advance(48 * HOUR).unwrap();
+    stage.forget_journal();
+    let _ = stage.sql(QUERY).succeeds();
+    assert_eq!(refreshes(&stage), 1, "a 401 leads to one refresh");
+    params.insert("expires_at".into(), 1_000_000_000.into());
+    let fresh = stage.control().tokens(None).unwrap();
+    params.insert("access_token".into(), fresh.access_token.into());
+    let _ = stage.create_with("early", &params).succeeds();
+}
+
+#[test]
+fn a_scan_goes_on_over_a_token_that_ends_in_its_middle_and_over_alter() {
+    let stage = connected();
+    let slow = Fault::effect(json!({"slow": {"bytes_per_second": 400_000}}));
+    stage.control().add_fault(&slow.on_host("*.sharepoint.com").times(0)).unwrap();
+    let count = "SELECT COUNT(*) AS n FROM drive.`safety/birdstrikes.csv`";
+    let scan = spawned(&mut stage.host(count));
+    std::thread::sleep(Duration::from_millis(1_200));
+    stage.control().expire_access_tokens().unwrap();
+    stage.control().expire_links().unwrap();
+    let _ = stage.alter("drive", &json!({"account_id": "renamed"})).succeeds();
+    let answer = Answer::of(&scan.wait_with_output().unwrap());
+    assert_eq!(answer.rows(), [json!({"n": 10_000})]);
+    assert!(refreshes(&stage) >= 1);
+}
+
+#[test]
+fn a_claims_challenge_is_carried_in_the_next_sign_in() {
+    use datasource_e2e::UserChanges;
+    let stage = connected();
+    stage.control().advance(48 * HOUR).unwrap();
+    let refusals = UserChanges { refusals: Some(vec![50_076]), ..UserChanges::default() };
+    stage.control().change_user("ann@contoso.com", &refusals).unwrap();
+    let _ = stage.sql(QUERY).fails_saying(&["AADSTS50076", "a second factor is asked for"]);
+    let sign_in = stage.authorizes("drive", &[]);
+    assert!(sign_in.url().contains("&claims=%7B%22access_token%22"), "{}", sign_in.url());
+    sign_in.killed();
+}
+
+#[test]
+fn every_way_of_writing_expires_at_is_understood_from_sql() {
+    let stage = connected();
+    let end = stage.ready("expires_at").as_i64().unwrap();
+    for written in [json!(end), json!(end.to_string()), json!("2035-05-05 10:00:00 +0500")] {
+        let _ = stage.alter("drive", &json!({ "expires_at": written })).succeeds();
+    }
+    let rows = stage.sql("SELECT expires_at FROM drive.onedrive_connections").rows();
+    assert_eq!(rows[0]["expires_at"], json!(2_061_954_000.0));
+}
+
+#[test]
+fn the_environment_fills_a_create_without_parameters() {
+    let stage = Stage::new(Profile::Business);
+    let create = "CREATE DATABASE drive WITH ENGINE = 'one_drive'";
+    let mut command = stage.host(create);
+    for key in ["client_id", "client_secret", "tenant_id", "refresh_token"] {
+        let value = stage.ready(key);
+        command.env(format!("ONEDRIVE_{}", key.to_uppercase()), value.as_str().unwrap());
+    }
+    command.env("ONEDRIVE_FOLDER_PATH", "geo");
+    let _ = Answer::of(&command.output().unwrap()).succeeds();
+    let rows = stage.sql("SELECT path FROM drive.files ORDER BY path").rows();
+    assert_eq!(rows[0], json!({"path": "airports.csv"}));
+}

@@ -62,3 +62,61 @@ fn no_secret_appears_in_outputs_or_state_files() {
     }
     assert!(!seen.contains("tempauth"), "a pre-authenticated link was printed");
 }
+
+/// Pieces of what only a token, a code or a pre-authenticated link begins with.
+const LOOKS_SECRET: [&str; 5] = ["eyJ", "1.A", "EwB", "M.C", "tempauth"];
+
+#[test]
+fn no_secret_of_a_sign_in_is_shown_or_kept_unsealed() {
+    use datasource_e2e::visit;
+    let stage = Stage::new(Profile::Business);
+    let create = format!(
+        "CREATE DATABASE drive WITH engine = 'one_drive', parameters = {}",
+        json!(stage.application())
+    );
+    let sign_in = stage.begins_sign_in(&create);
+    let url = sign_in.url();
+    let location = stage.control().sign_in(&url, "ann@contoso.com").unwrap();
+    let (status, mut seen) = visit(&location);
+    assert_eq!(status, 200);
+    let shown = sign_in.ends();
+    // The link is for the person, and holds no secret but the state that names this sign-in.
+    seen.push_str(&shown.out.replace(&url, ""));
+    seen.push_str(&shown.err);
+    for statement in [
+        "SELECT * FROM drive.onedrive_connections",
+        "SELECT * FROM system.health",
+        "SHOW CREATE DATABASE drive",
+        "EXPLAIN VERBOSE SELECT * FROM drive.`geo/airports.csv`",
+        "SELECT * FROM drive.`nothing.csv`",
+    ] {
+        let answer = stage.sql(statement);
+        seen.push_str(&answer.out);
+        seen.push_str(&answer.err);
+    }
+    for arguments in [&["doctor"][..], &["installation", "show"]] {
+        let answer = datasource_e2e::Answer::of(&stage.command(arguments).output().unwrap());
+        seen.push_str(&answer.out);
+        seen.push_str(&answer.err);
+    }
+    for piece in LOOKS_SECRET {
+        assert!(!seen.contains(piece), "{piece} stands in:\n{seen}");
+    }
+    let parameter = |text: &str, name: &str| {
+        let (_, rest) = text.split_once(&format!("{name}=")).unwrap();
+        rest.split('&').next().unwrap().to_owned()
+    };
+    let secret = stage.ready("client_secret").as_str().unwrap().to_owned();
+    let secrets = [parameter(&location, "code"), parameter(&url, "state"), secret];
+    for file in files_below(&stage.state()) {
+        let bytes = fs::read(&file).unwrap();
+        for secret in &secrets {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "a secret stands in {}", file.display());
+        }
+    }
+    let _ = stage.sql("SELECT * FROM drive.`geo/airports.csv` LIMIT 1").succeeds();
+    for request in stage.journal().iter().filter(|request| request.is_download()) {
+        assert_eq!(request.authorization, "none", "a download host was sent a token");
+    }
+}

@@ -6,8 +6,10 @@
 //! [`CandidateCredential`] serves `connect` and `alter-params`: it lives in
 //! memory until it has proved itself.
 
-mod entra;
+mod app;
+pub(crate) mod entra;
 mod lease;
+pub(crate) mod scopes;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,11 +17,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::entra::Refreshed;
+pub(crate) use self::app::App;
+use self::entra::{Grant, Granted, Traded};
 use self::lease::Lease;
 use crate::error::{Actor, Error, ErrorKind, Result};
 use crate::graph::GraphFailure;
-use crate::params::{ParamChanges, Settings};
+use crate::params::{Change, GrantType, ParamChanges, Settings};
 use crate::ports::{LocalFuture, TimestampMs};
 use crate::record::{Record, Records};
 use crate::secret::Secret;
@@ -56,12 +59,14 @@ pub(crate) struct Refusal {
     pub(crate) code: Option<String>,
     pub(crate) claims: Option<String>,
     pub(crate) actor: Actor,
+    /// Of the application that was refused.
+    #[serde(default)]
+    pub(crate) app: String,
 }
 
 impl Tokens {
     /// Takes over what a statement gives.
-    pub(crate) fn apply(&mut self, changes: &mut ParamChanges, now: TimestampMs) -> Result<()> {
-        use crate::params::Change;
+    pub(crate) fn apply(&mut self, changes: &mut ParamChanges, now: TimestampMs) {
         let new_access = matches!(changes.access_token, Change::Set(_));
         match std::mem::take(&mut changes.access_token) {
             Change::Keep => {}
@@ -94,17 +99,11 @@ impl Tokens {
             _ => {}
         }
         self.refused = None;
-        if self.access.is_none() && self.refresh.is_none() {
-            return Err(Error::new(
-                ErrorKind::InvalidParams,
-                "Neither `access_token` nor `refresh_token` is given.",
-            )
-            .hint(
-                "Let your application sign the user in and pass the tokens; signing in from here \
-                 is not offered by this version.",
-            ));
-        }
-        Ok(())
+    }
+
+    /// Whether there is any token to begin with.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.access.is_none() && self.refresh.is_none()
     }
 
     /// Drops the access token, so that the refresh token has to prove itself.
@@ -118,14 +117,15 @@ impl Tokens {
             == (&other.access, &other.refresh, other.expires_at)
     }
 
-    fn take_over(&mut self, refreshed: Refreshed, now: TimestampMs) {
-        self.access = Some(refreshed.access);
-        if let Some(newest) = refreshed.refresh {
+    /// Takes over what the token endpoint gave; without a new refresh token the old one stays.
+    pub(crate) fn take_over(&mut self, granted: Granted, now: TimestampMs) {
+        self.access = Some(granted.access);
+        if let Some(newest) = granted.refresh {
             self.refresh = Some(newest);
         }
-        self.expires_at = Some(now + refreshed.lifetime_ms);
-        if !refreshed.scopes.is_empty() {
-            self.scopes = refreshed.scopes;
+        self.expires_at = Some(now + granted.lifetime_ms);
+        if !granted.scopes.is_empty() {
+            self.scopes = granted.scopes;
         }
         self.refused = None;
     }
@@ -139,6 +139,33 @@ impl Tokens {
             _ => Freshness::Over,
         }
     }
+}
+
+/// Gets new tokens for a connection: by its refresh token, or by the application alone.
+async fn renew(
+    sender: &Sender,
+    settings: &Settings,
+    tokens: &Tokens,
+    deadline: Deadline,
+) -> Result<Granted> {
+    let app = App::of(settings, sender.ports())?;
+    let grant = match (settings.grant(), &tokens.refresh) {
+        (GrantType::ClientCredentials, _) => Grant::Application,
+        (given_by, Some(token)) => Grant::Refresh { token, given_by },
+        (given_by, None) => {
+            return Err(Error::new(
+                ErrorKind::AuthRequired,
+                "The access token has expired, and there is no refresh token to renew it with.",
+            )
+            .hint(Traded::RefreshToken(given_by).again()));
+        }
+    };
+    entra::trade(sender, &app, settings, &grant, deadline).await
+}
+
+/// Whether new tokens can be had without a person.
+fn renewable(settings: &Settings, tokens: &Tokens) -> bool {
+    tokens.refresh.is_some() || settings.grant() == GrantType::ClientCredentials
 }
 
 enum Freshness {
@@ -172,9 +199,9 @@ pub(crate) struct CandidateCredential {
 impl CandidateCredential {
     async fn refresh(&self, deadline: Deadline) -> Result<Secret> {
         let tokens = self.tokens.borrow().clone();
-        let refreshed = entra::refresh(&self.sender, &self.settings, &tokens, deadline).await?;
-        let access = refreshed.access.clone();
-        self.tokens.borrow_mut().take_over(refreshed, self.sender.ports().clock.now());
+        let granted = renew(&self.sender, &self.settings, &tokens, deadline).await?;
+        let access = granted.access.clone();
+        self.tokens.borrow_mut().take_over(granted, self.sender.ports().clock.now());
         Ok(access)
     }
 }
@@ -198,7 +225,7 @@ impl BearerSource for CandidateCredential {
         deadline: Deadline,
     ) -> LocalFuture<'a, Result<Secret>> {
         Box::pin(async move {
-            if self.tokens.borrow().refresh.is_none() {
+            if !renewable(&self.settings, &self.tokens.borrow()) {
                 return Err(failure.into_error());
             }
             self.refresh(deadline).await
@@ -236,8 +263,7 @@ impl StoredCredential {
             if within.forbids(now) && !deadline.forbids(now) {
                 return Ok(None);
             }
-            let answer =
-                entra::refresh(&self.sender, &record.settings, &record.tokens, within).await;
+            let answer = renew(&self.sender, &record.settings, &record.tokens, within).await;
             // Told to wait for longer than the lease lasts, but not than the caller would.
             let wait = answer.as_ref().err().and_then(|error| error.retry_after);
             let wait = wait.filter(|wait| {
@@ -257,21 +283,22 @@ impl StoredCredential {
     }
 
     /// Writes what the token endpoint answered.
-    fn settle(&self, record: &Record, answer: Result<Refreshed>) -> Result<Secret> {
+    fn settle(&self, record: &Record, answer: Result<Granted>) -> Result<Secret> {
         let now = self.sender.ports().clock.now();
         match answer {
-            Ok(refreshed) => {
-                let access = refreshed.access.clone();
+            Ok(granted) => {
+                let access = granted.access.clone();
                 self.records.update(|present| {
                     // Where ALTER came in between, its tokens are the newer ones.
                     if present.tokens.same_tokens(&record.tokens) {
-                        present.tokens.take_over(refreshed.clone(), now);
+                        present.tokens.take_over(granted.clone(), now);
                     }
                 })?;
                 Ok(access)
             }
             Err(error) => {
-                if let Some(refusal) = entra::refusal_of(&error) {
+                if let Some(mut refusal) = entra::refusal_of(&error) {
+                    refusal.app = App::of(&record.settings, self.sender.ports())?.fingerprint();
                     self.records.update(|present| {
                         if present.generation == record.generation {
                             present.tokens.refused = Some(refusal.clone());
@@ -290,12 +317,23 @@ impl StoredCredential {
                 return Ok(token);
             }
             let record = self.records.load()?;
-            refused_for_good(&record.tokens)?;
+            self.refused_for_good(&record)?;
             match record.tokens.access {
                 Some(newer) if newer != *stale => return Ok(newer),
                 _ => self.wait(deadline).await?,
             }
         }
+    }
+
+    /// The remembered refusal, without asking the service again.
+    fn refused_for_good(&self, record: &Record) -> Result<()> {
+        let Some(refusal) = &record.tokens.refused else { return Ok(()) };
+        let app = App::of(&record.settings, self.sender.ports())?;
+        // An administrator has put another application in its place meanwhile.
+        if app.from_host && app.fingerprint() != refusal.app {
+            return Ok(());
+        }
+        Err(entra::error_of(refusal))
     }
 
     async fn wait(&self, deadline: Deadline) -> Result<()> {
@@ -314,7 +352,7 @@ impl BearerSource for StoredCredential {
                 let now = self.sender.ports().clock.now();
                 match record.tokens.freshness(now) {
                     Freshness::Fresh(token) => return Ok(token),
-                    Freshness::Ending(token) if record.tokens.refresh.is_none() => {
+                    Freshness::Ending(token) if !renewable(&record.settings, &record.tokens) => {
                         return Ok(token);
                     }
                     // The old one still works, so neither a busy lease nor a
@@ -322,14 +360,14 @@ impl BearerSource for StoredCredential {
                     Freshness::Ending(token) => {
                         let end = now.saturating_add(RENEWAL_MS);
                         let soon = Deadline(Some(deadline.0.map_or(end, |at| at.min(end))));
-                        let renewed = match record.tokens.refused {
-                            Some(_) => None,
-                            None => self.refresh(Some(&token), soon).await.ok().flatten(),
+                        let renewed = match self.refused_for_good(&record) {
+                            Err(_) => None,
+                            Ok(()) => self.refresh(Some(&token), soon).await.ok().flatten(),
                         };
                         return Ok(renewed.unwrap_or(token));
                     }
                     Freshness::Over => {
-                        refused_for_good(&record.tokens)?;
+                        self.refused_for_good(&record)?;
                         let stale = record.tokens.access.as_ref();
                         if let Some(token) = self.refresh(stale, deadline).await? {
                             return Ok(token);
@@ -353,19 +391,11 @@ impl BearerSource for StoredCredential {
                 Some(newer) if newer != refused => return Ok(newer.clone()),
                 _ => {}
             }
-            refused_for_good(&record.tokens)?;
-            if record.tokens.refresh.is_none() {
+            self.refused_for_good(&record)?;
+            if !renewable(&record.settings, &record.tokens) {
                 return Err(failure.into_error());
             }
             self.refresh_or_wait(refused, deadline).await
         })
-    }
-}
-
-/// The remembered refusal, without asking the service again.
-fn refused_for_good(tokens: &Tokens) -> Result<()> {
-    match &tokens.refused {
-        Some(refusal) => Err(entra::error_of(refusal)),
-        None => Ok(()),
     }
 }

@@ -29,8 +29,11 @@ pub(crate) struct DriveItem {
 
 /// The folder that an item is in; any part may be missing.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ParentReference {
     path: Option<String>,
+    drive_id: Option<String>,
+    drive_type: Option<String>,
 }
 
 impl DriveItem {
@@ -41,6 +44,16 @@ impl DriveItem {
         let (_, folder) = parent.split_once("/root:")?;
         let folder = crate::url::decode(folder.trim_start_matches('/'))?;
         Some(if folder.is_empty() { self.name.clone() } else { format!("{folder}/{}", self.name) })
+    }
+
+    /// The drive that the item is in, where the answer tells.
+    pub(crate) fn drive_id(&self) -> Option<&str> {
+        self.parent_reference.as_ref()?.drive_id.as_deref()
+    }
+
+    /// That drive's type.
+    pub(crate) fn drive_type(&self) -> Option<String> {
+        self.parent_reference.as_ref()?.drive_type.clone()
     }
 
     /// A file with bytes, as opposed to folders, packages and stubs.
@@ -90,6 +103,11 @@ pub(crate) struct ItemPage {
 }
 
 impl ItemPage {
+    /// A page that holds one item.
+    pub(crate) fn of(item: DriveItem) -> Self {
+        Self { value: vec![item], next_link: None }
+    }
+
     /// The link to the next page, if there is one.
     pub(crate) fn next(&self, cloud: &Cloud) -> Result<Option<NextLink>> {
         self.next_link.as_deref().map(|link| NextLink::parse(link, cloud)).transpose()
@@ -97,25 +115,45 @@ impl ItemPage {
 }
 
 /// A drive and whose it is.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Drive {
     pub(crate) id: String,
     pub(crate) drive_type: Option<String>,
     pub(crate) owner: Option<Owner>,
+    pub(crate) quota: Option<Quota>,
 }
 
 /// The owner of a drive; any part may be missing.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Owner {
     pub(crate) user: Option<Person>,
 }
 
 /// A person.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Person {
     pub(crate) id: Option<String>,
     pub(crate) display_name: Option<String>,
     pub(crate) email: Option<String>,
+}
+
+/// How full a drive is.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Quota {
+    pub(crate) used: Option<u64>,
+    pub(crate) total: Option<u64>,
+    /// normal, nearing, critical or exceeded.
+    pub(crate) state: Option<String>,
+}
+
+/// The account as `/me` tells of it, which needs User.Read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Me {
+    pub(crate) id: Option<String>,
+    pub(crate) display_name: Option<String>,
+    pub(crate) mail: Option<String>,
+    pub(crate) user_principal_name: Option<String>,
 }

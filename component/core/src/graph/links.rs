@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
 use crate::url::{HttpsUrl, encode_path, encode_segment};
@@ -22,9 +25,60 @@ impl GraphUrl {
         Self::of(cloud, "/me/drive".to_owned())
     }
 
-    /// An item by its path from the root.
-    pub(crate) fn item_by_path(cloud: &Cloud, drive: &str, path: &str) -> Result<Self> {
-        Self::of(cloud, format!("/drives/{}/root:/{}:", encode_segment(drive), encode_path(path)))
+    /// The signed-in account.
+    pub(crate) fn me(cloud: &Cloud) -> Result<Self> {
+        let select = "id,displayName,mail,userPrincipalName";
+        Self::of(cloud, format!("/me?$select={select}"))
+    }
+
+    /// A drive by its id.
+    pub(crate) fn drive(cloud: &Cloud, id: &str) -> Result<Self> {
+        Self::of(cloud, format!("/drives/{}", encode_segment(id)))
+    }
+
+    /// A person's drive.
+    pub(crate) fn user_drive(cloud: &Cloud, id: &str) -> Result<Self> {
+        Self::of(cloud, format!("/users/{}/drive", encode_segment(id)))
+    }
+
+    /// A group's drive.
+    pub(crate) fn group_drive(cloud: &Cloud, id: &str) -> Result<Self> {
+        Self::of(cloud, format!("/groups/{}/drive", encode_segment(id)))
+    }
+
+    /// The document library of a site, by its id or its URL.
+    pub(crate) fn site_drive(cloud: &Cloud, site: &str) -> Result<Self> {
+        let Ok(url) = HttpsUrl::parse(site) else {
+            return Self::of(cloud, format!("/sites/{}/drive", encode_site(site)));
+        };
+        let path = url.path_and_query().split('?').next().unwrap_or_default();
+        // It comes from a browser, so it is encoded already.
+        match path.trim_matches('/') {
+            "" => Self::of(cloud, format!("/sites/{}/drive", url.host())),
+            path => Self::of(cloud, format!("/sites/{}:/{path}:/drive", url.host())),
+        }
+    }
+
+    /// What a sharing link leads to.
+    pub(crate) fn shared_item(cloud: &Cloud, link: &str) -> Result<Self> {
+        Self::of(cloud, format!("/shares/u!{}/driveItem", URL_SAFE_NO_PAD.encode(link)))
+    }
+
+    /// An item by its path from a folder, or from the drive's root without one.
+    pub(crate) fn item_under(
+        cloud: &Cloud,
+        drive: &str,
+        folder: Option<&str>,
+        path: &str,
+    ) -> Result<Self> {
+        let start = start(drive, folder);
+        if cloud.relative_paths || folder.is_none() {
+            return Self::of(cloud, format!("{start}:/{}:", encode_path(path)));
+        }
+        let steps = path
+            .split('/')
+            .map(|name| format!("/children('{}')", encode_segment(&name.replace('\'', "''"))));
+        Self::of(cloud, format!("{start}{}", steps.collect::<String>()))
     }
 
     /// An item by its id.
@@ -32,11 +86,16 @@ impl GraphUrl {
         Self::of(cloud, format!("/drives/{}/items/{}", encode_segment(drive), encode_segment(item)))
     }
 
-    /// Items whose names hold a text; the first page.
-    pub(crate) fn search(cloud: &Cloud, drive: &str, text: &str) -> Result<Self> {
+    /// Items below a folder whose names hold a text; the first page.
+    pub(crate) fn search(
+        cloud: &Cloud,
+        drive: &str,
+        folder: Option<&str>,
+        text: &str,
+    ) -> Result<Self> {
         // In a literal of OData a quote is doubled first and then encoded.
-        let (drive, text) = (encode_segment(drive), encode_segment(&text.replace('\'', "''")));
-        Self::of(cloud, format!("/drives/{drive}/root/search(q='{text}')?$top=200"))
+        let text = encode_segment(&text.replace('\'', "''"));
+        Self::of(cloud, format!("{}/search(q='{text}')?$top=200", start(drive, folder)))
     }
 
     /// An item's content: answers with a redirect.
@@ -47,16 +106,29 @@ impl GraphUrl {
 
     /// The first page of a folder's children; the root without an item.
     pub(crate) fn children(cloud: &Cloud, drive: &str, item: Option<&str>) -> Result<Self> {
-        let drive = encode_segment(drive);
-        let folder = item.map_or("root".to_owned(), |id| format!("items/{}", encode_segment(id)));
+        let start = start(drive, item);
         let select =
             "id,name,size,file,folder,package,malware,remoteItem,lastModifiedDateTime,cTag";
-        Self::of(cloud, format!("/drives/{drive}/{folder}/children?$top=999&$select={select}"))
+        Self::of(cloud, format!("{start}/children?$top=999&$select={select}"))
     }
 
     pub(crate) fn as_url(&self) -> &HttpsUrl {
         &self.0
     }
+}
+
+/// A folder of a drive, or its root.
+fn start(drive: &str, folder: Option<&str>) -> String {
+    let drive = encode_segment(drive);
+    match folder {
+        None => format!("/drives/{drive}/root"),
+        Some(id) => format!("/drives/{drive}/items/{}", encode_segment(id)),
+    }
+}
+
+/// A site's id keeps its commas: `host,guid,guid`.
+fn encode_site(id: &str) -> String {
+    id.split(',').map(encode_segment).collect::<Vec<_>>().join(",")
 }
 
 /// The link to the next page: opaque, and only ever to the Graph host.
@@ -152,7 +224,45 @@ mod tests {
 
     #[test]
     fn paths_are_encoded_and_closed_with_a_colon() {
-        let url = GraphUrl::item_by_path(Cloud::global(), "b!x", "a b/#1.csv").unwrap();
-        assert_eq!(url.as_url().path_and_query(), "/v1.0/drives/b%21x/root:/a%20b/%231.csv:");
+        let url =
+            |cloud, folder| GraphUrl::item_under(cloud, "b!x", folder, "a b/#1'.csv").unwrap();
+        let path = |url: GraphUrl| url.as_url().path_and_query().to_owned();
+        let global = Cloud::global();
+        assert_eq!(path(url(global, None)), "/v1.0/drives/b%21x/root:/a%20b/%231%27.csv:");
+        assert_eq!(
+            path(url(global, Some("01"))),
+            "/v1.0/drives/b%21x/items/01:/a%20b/%231%27.csv:"
+        );
+        let china = Cloud::by_name("china").unwrap();
+        assert_eq!(
+            path(url(china, Some("01"))),
+            "/v1.0/drives/b%21x/items/01/children('a%20b')/children('%231%27%27.csv')"
+        );
+    }
+
+    #[test]
+    fn a_site_is_addressed_by_its_url_or_its_id() {
+        let path = |site| {
+            let url = GraphUrl::site_drive(Cloud::global(), site).unwrap();
+            url.as_url().path_and_query().to_owned()
+        };
+        assert_eq!(
+            path("https://contoso.sharepoint.com/sites/Sales/"),
+            "/v1.0/sites/contoso.sharepoint.com:/sites/Sales:/drive"
+        );
+        assert_eq!(
+            path("https://contoso.sharepoint.com"),
+            "/v1.0/sites/contoso.sharepoint.com/drive"
+        );
+        assert_eq!(path("a.b,1-2,3"), "/v1.0/sites/a.b,1-2,3/drive");
+    }
+
+    #[test]
+    fn a_sharing_link_is_sent_as_unpadded_base64() {
+        let url = GraphUrl::shared_item(Cloud::global(), "https://1drv.ms/x?>").unwrap();
+        assert_eq!(
+            url.as_url().path_and_query(),
+            "/v1.0/shares/u!aHR0cHM6Ly8xZHJ2Lm1zL3g_Pg/driveItem"
+        );
     }
 }

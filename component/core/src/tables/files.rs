@@ -23,6 +23,7 @@ use crate::filter::{TEXT_OPERATORS, TextFilter};
 use crate::graph::Graph;
 use crate::ipc::{Pieces, schema_message};
 use crate::ports::LocalFuture;
+use crate::reach::Root;
 use crate::sender::{Counters, Deadline};
 use crate::split::Work;
 use crate::table_name::extension;
@@ -170,7 +171,7 @@ impl Row {
 /// Reads the rows of `files`.
 pub(crate) struct FilesReader {
     graph: Rc<Graph>,
-    drive: String,
+    roots: Vec<Root>,
     scan: FilesScan,
     deadline: Deadline,
     walk: Option<Walk>,
@@ -188,7 +189,7 @@ pub(crate) struct FilesReader {
 impl FilesReader {
     pub(crate) fn new(
         graph: Rc<Graph>,
-        drive: String,
+        roots: Vec<Root>,
         scan: FilesScan,
         deadline: Deadline,
     ) -> Result<Self> {
@@ -201,7 +202,7 @@ impl FilesReader {
             pieces: Pieces::new(&schema)?,
             schema,
             graph,
-            drive,
+            roots,
             scan,
             deadline,
             walk: None,
@@ -264,8 +265,7 @@ impl FilesReader {
                 None => Box::pin(async move { Ok(row) }),
                 Some(limit) => {
                     let (graph, deadline) = (Rc::clone(&self.graph), self.deadline);
-                    let drive = self.drive.clone();
-                    Box::pin(async move { fetch(graph, drive, row, entry, limit, deadline).await })
+                    Box::pin(async move { fetch(graph, row, entry, limit, deadline).await })
                 }
             });
         }
@@ -276,7 +276,7 @@ impl FilesReader {
             Some(walk) => walk,
             None => {
                 let graph = Rc::clone(&self.graph);
-                let walk = Walk::start(graph, &self.drive, "", true, self.deadline).await?;
+                let walk = Walk::start(graph, &self.roots, "", true, self.deadline).await?;
                 self.walk.insert(walk)
             }
         };
@@ -330,7 +330,6 @@ impl FilesReader {
 /// what concerns the whole connection stays an error.
 async fn fetch(
     graph: Rc<Graph>,
-    drive: String,
     mut row: Row,
     entry: Entry,
     limit: u64,
@@ -350,7 +349,7 @@ async fn fetch(
         return Ok(row);
     }
     let file = FileRef {
-        drive,
+        drive: entry.drive.to_string(),
         item: entry.item.id.clone(),
         path: row.path.clone(),
         c_tag: entry.item.c_tag.clone(),

@@ -1,5 +1,6 @@
 //! Tables: what is known of one before a scan, and the readers of its splits.
 
+pub(crate) mod connections;
 pub(crate) mod files;
 pub(crate) mod parquet;
 pub(crate) mod stream;
@@ -19,6 +20,7 @@ pub(crate) enum Kind {
     Stream(Box<stream::StreamTable>),
     Parquet(Box<parquet::ParquetTable>),
     Files(files::FilesTable),
+    Connections(connections::ConnectionsTable),
 }
 
 impl Table {
@@ -29,6 +31,7 @@ impl Table {
             Kind::Stream(table) => table.name(),
             Kind::Parquet(table) => table.name(),
             Kind::Files(_) => files::NAME,
+            Kind::Connections(_) => connections::NAME,
         }
     }
 
@@ -44,6 +47,7 @@ impl Table {
             Kind::Stream(table) => table.schema(),
             Kind::Parquet(table) => table.schema(),
             Kind::Files(table) => table.schema(),
+            Kind::Connections(_) => connections::schema(),
         }
     }
 
@@ -54,6 +58,7 @@ impl Table {
             Kind::Stream(table) => table.statistics(),
             Kind::Parquet(table) => table.statistics(),
             Kind::Files(_) => Statistics::default(),
+            Kind::Connections(_) => connections::statistics(),
         }
     }
 
@@ -61,7 +66,7 @@ impl Table {
     #[must_use]
     pub fn filter_support(&self) -> Vec<ColumnFilterSupport> {
         match &self.kind {
-            Kind::Stream(_) | Kind::Parquet(_) => Vec::new(),
+            Kind::Stream(_) | Kind::Parquet(_) | Kind::Connections(_) => Vec::new(),
             Kind::Files(table) => table.filter_support(),
         }
     }
@@ -80,6 +85,7 @@ impl Table {
             Kind::Stream(table) => table.plan(scan),
             Kind::Parquet(table) => table.plan(scan),
             Kind::Files(table) => table.plan(scan),
+            Kind::Connections(table) => table.plan(scan),
         }
     }
 }
@@ -94,6 +100,7 @@ pub(crate) enum ReaderKind {
     Stream(Box<stream::StreamReader>),
     Parquet(Box<parquet::ParquetReader>),
     Files(Box<files::FilesReader>),
+    Connections(Box<connections::ConnectionsReader>),
 }
 
 impl Reader {
@@ -111,6 +118,7 @@ impl Reader {
             ReaderKind::Stream(reader) => reader.next().await,
             ReaderKind::Parquet(reader) => reader.next().await,
             ReaderKind::Files(reader) => reader.next().await,
+            ReaderKind::Connections(reader) => Ok(reader.next()),
         };
         self.failed = next.is_err();
         next
@@ -123,6 +131,7 @@ impl Reader {
             ReaderKind::Stream(reader) => reader.metrics(),
             ReaderKind::Parquet(reader) => reader.metrics(),
             ReaderKind::Files(reader) => reader.metrics(),
+            ReaderKind::Connections(reader) => reader.metrics(),
         }
     }
 }

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use crate::emulator::{Control, ReadyFile, Tokens};
 use crate::errors::CliError;
-use crate::host;
-use crate::options::{DemoOptions, Format, HostOptions};
+use crate::host::{self, Host};
+use crate::options::{DemoOptions, Format, HostOptions, Role};
 use crate::output::Output;
 use crate::paths::default_state;
 use crate::prompt;
@@ -92,11 +92,11 @@ async fn with_emulator(
     workers: Workers,
 ) -> Result<(), CliError> {
     let host = host_options(state, options, emulator.ready_file());
-    let session = host::open(&host, workers).await?;
+    let opened = host::open(&host, workers).await?;
     if options.prompt {
-        open_prompt(&session, emulator.ready(), &host::state(&host)?).await
+        open_prompt(&opened, emulator.ready(), &host::state(&host)?).await
     } else {
-        show(&session, emulator.ready()).await
+        show(&opened.session, emulator.ready()).await
     }
 }
 
@@ -148,17 +148,13 @@ fn needs_sign_in(error: &SqlError) -> bool {
 }
 
 /// Connects the account if it is not connected yet, and opens a prompt.
-async fn open_prompt(
-    session: &WorkerSession,
-    ready: &ReadyFile,
-    state: &Path,
-) -> Result<(), CliError> {
+async fn open_prompt(host: &Host, ready: &ReadyFile, state: &Path) -> Result<(), CliError> {
     let create = create_statement(ready).replacen("DATABASE", "DATABASE IF NOT EXISTS", 1);
-    session.execute(&create).await?;
+    host.session.execute(&create).await?;
     // Tokens of an earlier run may have been revoked or be used up.
-    session.execute(&alter_statement(&ready.tokens)).await?;
+    host.session.execute(&alter_statement(&ready.tokens)).await?;
     say!("Connected: {DATABASE}. Try: SELECT name, path FROM {DATABASE}.files LIMIT 10;")?;
-    prompt::run(session, Output::to_stdout(Format::Table)?, state).await
+    prompt::run(host, Output::to_stdout(Format::Table)?, state).await
 }
 
 fn create_statement(ready: &ReadyFile) -> String {
@@ -208,6 +204,8 @@ fn host_options(state: &Path, options: &DemoOptions, ready_file: PathBuf) -> Hos
         ca: Vec::new(),
         approve: vec!["global".to_owned()],
         pin: None,
+        callback_port: 47334,
+        role: Role::Administrator,
     }
 }
 

@@ -94,6 +94,15 @@ impl Output {
         self.write(session, answer, progress, seen).await
     }
 
+    /// Writes an answer that is there already.
+    pub(crate) async fn show(
+        &self,
+        session: &WorkerSession,
+        answer: Answer,
+    ) -> Result<u64, CliError> {
+        self.write(session, answer, Progress::start(), &mut |_| ()).await
+    }
+
     async fn write(
         &self,
         session: &WorkerSession,

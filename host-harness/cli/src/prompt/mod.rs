@@ -12,9 +12,11 @@ mod names;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use datasource_runtime::Settled;
 use datasource_sql::statements;
 
 use crate::errors::CliError;
+use crate::host::Host;
 use crate::interrupt::Interrupts;
 use crate::output::Output;
 use crate::speak::{say, tell};
@@ -30,11 +32,8 @@ use names::{Names, Source};
 const HISTORY: &str = "history";
 
 /// Reads statements from a terminal until it is left; what was typed is kept in the state directory.
-pub(crate) async fn run(
-    session: &WorkerSession,
-    output: Output,
-    state: &Path,
-) -> Result<(), CliError> {
+pub(crate) async fn run(host: &Host, output: Output, state: &Path) -> Result<(), CliError> {
+    let session = &host.session;
     let history = History::new(Some(state.join(HISTORY)));
     let earlier = history.load().unwrap_or_else(|error| {
         tell!("note: the history of earlier prompts cannot be read: {error}.");
@@ -46,6 +45,9 @@ pub(crate) async fn run(
     let mut prompt = Prompt { session, output, interrupts, names, history };
     say!("Statements end with a semicolon; \\? helps, Tab completes, \\q leaves.")?;
     loop {
+        for settled in host.sign_ins.take_settled() {
+            tell_settled(&settled);
+        }
         prompt.refresh_names().await;
         let marker = prompt.marker();
         let typed;
@@ -191,6 +193,17 @@ impl Prompt<'_> {
                 Ok(false)
             }
         }
+    }
+}
+
+/// How a sign-in ended that was begun at this prompt.
+fn tell_settled(settled: &Settled) {
+    match &settled.outcome {
+        Some(Ok(())) => tell!("note: `{}` is signed in.", settled.database),
+        Some(Err(error)) => {
+            tell!("note: the sign-in to `{}` failed: {error}", settled.database);
+        }
+        None => tell!("note: nobody has signed in to `{}` in time.", settled.database),
     }
 }
 

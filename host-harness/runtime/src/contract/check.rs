@@ -95,11 +95,14 @@ impl Checker {
         })
     }
 
-    fn optional<T, U>(value: Option<T>, each: impl FnOnce(T) -> Checked<U>) -> Checked<Option<U>> {
+    pub(super) fn optional<T, U>(
+        value: Option<T>,
+        each: impl FnOnce(T) -> Checked<U>,
+    ) -> Checked<Option<U>> {
         value.map(each).transpose()
     }
 
-    fn time(self, ms: i64) -> Checked<SystemTime> {
+    pub(super) fn time(self, ms: i64) -> Checked<SystemTime> {
         let distance = Duration::from_millis(ms.unsigned_abs());
         let time = if ms < 0 {
             UNIX_EPOCH.checked_sub(distance)
@@ -302,7 +305,7 @@ fn error_kind(kind: types::ErrorKind) -> ErrorKind {
     }
 }
 
-fn actor(actor: types::Actor) -> Actor {
+pub(super) fn actor(actor: types::Actor) -> Actor {
     match actor {
         types::Actor::Caller => Actor::Caller,
         types::Actor::AccountOwner => Actor::AccountOwner,

@@ -91,6 +91,15 @@ pub enum Actor {
 }
 
 impl Actor {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Caller,
+        Self::AccountOwner,
+        Self::DirectoryAdministrator,
+        Self::HostOperator,
+        Self::ConnectorAuthor,
+        Self::Nobody,
+    ];
+
     /// The actor's name in the contract, such as `account-owner`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,9 @@
 //! The contract's records and enums as plain Rust, and the checks that what a guest returns must
 //! pass to become one of them.
 
+mod authorization;
 mod check;
+mod check_authorization;
 mod check_scan;
 mod connection;
 mod description;
@@ -10,7 +12,11 @@ mod message;
 mod scan;
 mod schema;
 
+pub use authorization::{
+    Finding, FindingState, PendingSignIn, SignInAnswer, SignInMethod, SignInOutcome,
+};
 pub(crate) use check::{Checker, list_request};
+pub(crate) use check_authorization::{sign_in_answer, sign_in_method};
 pub(crate) use check_scan::scan as scan_request;
 pub use connection::{
     ConnectionInfo, ConnectionState, Identity, ListRequest, ListScope, TableInfo, TableKind,

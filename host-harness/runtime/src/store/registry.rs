@@ -21,6 +21,8 @@ pub(crate) struct Registered {
     pub(crate) profile: Option<String>,
     pub(crate) bucket: BucketId,
     pub(crate) created_at: SystemTime,
+    /// Whether an administrator created it.
+    pub(crate) administrator: bool,
 }
 
 /// What came of giving a connected bucket its name.
@@ -75,16 +77,15 @@ impl Store {
                     }
                     delete(transaction, &tenant, &name.folded, &present.bucket)?;
                 }
-                let leased = transaction.execute(
-                    "UPDATE bucket SET lease_until = NULL WHERE id = ?1",
-                    [&row.bucket],
-                )?;
+                let leased = transaction
+                    .execute("UPDATE bucket SET lease_until = NULL WHERE id = ?1", [&row.bucket])?;
                 if leased == 0 {
                     return Err(StoreError::Gone);
                 }
                 transaction.execute(
-                    "INSERT INTO database (tenant, folded, name, engine, profile, bucket, created_ms)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    "INSERT INTO database
+                     (tenant, folded, name, engine, profile, bucket, created_ms, administrator)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                     (
                         tenant.as_str(),
                         &name.folded,
@@ -93,6 +94,7 @@ impl Store {
                         &row.profile,
                         &row.bucket,
                         unix_ms(row.created_at),
+                        row.administrator,
                     ),
                 )?;
                 Ok(Commit::Done)
@@ -139,7 +141,7 @@ impl Store {
             store.sqlite.read(|connection| {
                 connection
                     .prepare_cached(
-                        "SELECT name, engine, profile, bucket, created_ms FROM database
+                        "SELECT name, engine, profile, bucket, created_ms, administrator FROM database
                          WHERE tenant = ?1 ORDER BY folded",
                     )?
                     .query_map([tenant.as_str()], registered)?
@@ -221,27 +223,35 @@ impl Store {
         engine: &str,
         label: Label,
     ) -> Result<Bucket, StoreError> {
+        if let Some(found) = self.find_shared_bucket(tenant, engine, label).await? {
+            return Ok(found);
+        }
         let (store, tenant, engine) = (self.clone(), tenant.clone(), engine.to_owned());
         blocking(move || {
-            let find =
-                |connection: &Connection| -> Result<Option<(BucketId, Vec<u8>)>, StoreError> {
-                    Ok(connection
-                        .prepare_cached(
-                            "SELECT id, sealed_key FROM bucket
-                         WHERE tenant = ?1 AND engine = ?2 AND label = ?3",
-                        )?
-                        .query_row((tenant.as_str(), &engine, label.as_str()), |row| {
-                            Ok((row.get(0)?, row.get(1)?))
-                        })
-                        .optional()?)
-                };
-            if let Some((id, sealed_key)) = store.sqlite.read(find)? {
-                return store.open_bucket(&tenant, id, label, &sealed_key);
-            }
-            store.sqlite.transaction(|transaction| match find(transaction)? {
-                Some((id, sealed_key)) => store.open_bucket(&tenant, id, label, &sealed_key),
-                None => store.make_bucket(transaction, &tenant, &engine, label, None),
+            store.sqlite.transaction(|transaction| {
+                match find(transaction, &tenant, &engine, label)? {
+                    Some((id, sealed_key)) => store.open_bucket(&tenant, id, label, &sealed_key),
+                    None => store.make_bucket(transaction, &tenant, &engine, label, None),
+                }
             })
+        })
+        .await
+    }
+
+    /// The same bucket, if there is one already.
+    pub(crate) async fn find_shared_bucket(
+        &self,
+        tenant: &TenantId,
+        engine: &str,
+        label: Label,
+    ) -> Result<Option<Bucket>, StoreError> {
+        let (store, tenant, engine) = (self.clone(), tenant.clone(), engine.to_owned());
+        blocking(move || {
+            let found =
+                store.sqlite.read(|connection| find(connection, &tenant, &engine, label))?;
+            found
+                .map(|(id, sealed_key)| store.open_bucket(&tenant, id, label, &sealed_key))
+                .transpose()
         })
         .await
     }
@@ -279,6 +289,21 @@ impl Store {
     }
 }
 
+/// A shared bucket's id and its sealed key.
+fn find(
+    connection: &Connection,
+    tenant: &TenantId,
+    engine: &str,
+    label: Label,
+) -> Result<Option<(BucketId, Vec<u8>)>, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT id, sealed_key FROM bucket WHERE tenant = ?1 AND engine = ?2 AND label = ?3",
+        )?
+        .query_row((tenant.as_str(), engine, label.as_str()), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?)
+}
+
 /// Deletes buckets whose creator did not finish within its lease.
 pub(super) fn remove_abandoned(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     transaction
@@ -300,7 +325,7 @@ fn select(
 ) -> Result<Option<Registered>, StoreError> {
     Ok(connection
         .prepare_cached(
-            "SELECT name, engine, profile, bucket, created_ms FROM database
+            "SELECT name, engine, profile, bucket, created_ms, administrator FROM database
              WHERE tenant = ?1 AND folded = ?2",
         )?
         .query_row((tenant.as_str(), folded), registered)
@@ -329,6 +354,7 @@ fn registered(row: &Row<'_>) -> Result<Registered, rusqlite::Error> {
         profile: row.get(2)?,
         bucket: row.get(3)?,
         created_at: UNIX_EPOCH + Duration::from_millis(u64::try_from(created_ms).unwrap_or(0)),
+        administrator: row.get(5)?,
     })
 }
 

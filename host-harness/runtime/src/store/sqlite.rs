@@ -15,7 +15,10 @@ use crate::error::StoreError;
 pub(super) const FILE: &str = "state.sqlite";
 
 /// Version of the tables below.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+
+/// What the first version lacked.
+const FROM_1: &str = "ALTER TABLE database ADD COLUMN administrator INTEGER NOT NULL DEFAULT 0;";
 
 /// A `connection` bucket without a database is one being created; `lease_until` says how long it
 /// may stay so. `version` counts writes, so that no version of a key ever comes twice.
@@ -52,6 +55,7 @@ const TABLES: &str = "
         profile TEXT,
         bucket BLOB NOT NULL UNIQUE REFERENCES bucket (id),
         created_ms INTEGER NOT NULL,
+        administrator INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (tenant, folded)
     );
 ";
@@ -80,8 +84,8 @@ impl Sqlite {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? {
             FORMAT => {}
-            0 => {
-                transaction.execute_batch(TABLES)?;
+            old @ (0 | 1) => {
+                transaction.execute_batch(if old == 0 { TABLES } else { FROM_1 })?;
                 transaction.pragma_update(None, "user_version", FORMAT)?;
             }
             found => return Err(StoreError::Format { found, expected: FORMAT }),

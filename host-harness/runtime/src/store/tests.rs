@@ -29,6 +29,7 @@ fn row(bucket: &Bucket) -> Registered {
         profile: Some("global".to_owned()),
         bucket: bucket.id(),
         created_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_234),
+        administrator: true,
     }
 }
 
@@ -288,6 +289,21 @@ fn stores_opened_at_once_on_an_empty_directory_agree_on_a_key() {
             opened.join().unwrap();
         }
     });
+}
+
+#[test]
+fn a_state_directory_of_the_first_version_is_brought_up_to_this_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let old = "ALTER TABLE database DROP COLUMN administrator; PRAGMA user_version = 1;";
+    store.sqlite.read(|c| Ok(c.execute_batch(old)?)).unwrap();
+    drop(store);
+    let store = open(dir.path());
+    let version = |c: &rusqlite::Connection| {
+        Ok(c.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?)
+    };
+    assert_eq!(store.sqlite.read(version).unwrap(), 2);
+    store.sqlite.read(|c| Ok(c.execute_batch("SELECT administrator FROM database")?)).unwrap();
 }
 
 #[test]

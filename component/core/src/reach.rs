@@ -1,0 +1,254 @@
+//! What a connection reads: one drive, a folder of it, or single items that somebody picked.
+//!
+//! Settled when the connection is made, and kept as [`Root`]s. Where there are several, each has
+//! a name, which is the first part of the names of the tables in it.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::Cloud;
+use crate::error::{Actor, Error, ErrorKind, Result};
+use crate::graph::{Drive, DriveItem, Graph, GraphUrl};
+use crate::params::{SelectedItem, Settings, Target, invalid};
+use crate::sender::Deadline;
+
+/// Where a part of the tables lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Root {
+    /// What the names of its tables begin with; empty for the only root.
+    pub(crate) name: String,
+    pub(crate) drive: String,
+    /// The folder or file; `None` is the drive's own root.
+    pub(crate) item: Option<String>,
+    pub(crate) folder: bool,
+    /// Its path in the drive, where that is known; what a search finds is compared with it.
+    pub(crate) path: Option<String>,
+}
+
+impl Root {
+    fn of_drive(drive: &str) -> Self {
+        let (name, drive) = (String::new(), drive.to_owned());
+        Self { name, drive, item: None, folder: true, path: Some(String::new()) }
+    }
+
+    fn of_item(name: String, drive: &str, item: &DriveItem) -> Self {
+        let (drive, path) = (drive.to_owned(), item.path_in_drive());
+        Self { name, drive, item: Some(item.id.clone()), folder: item.is_folder(), path }
+    }
+
+    /// Where an item in here is to be asked for, by what is left of its name.
+    pub(crate) fn item_url(&self, cloud: &Cloud, rest: &str) -> Result<GraphUrl> {
+        match (&self.item, &self.path) {
+            (Some(item), _) if rest.is_empty() => GraphUrl::item(cloud, &self.drive, item),
+            (Some(_), Some(path)) if !cloud.relative_paths => {
+                GraphUrl::item_under(cloud, &self.drive, None, &format!("{path}/{rest}"))
+            }
+            (item, _) => GraphUrl::item_under(cloud, &self.drive, item.as_deref(), rest),
+        }
+    }
+
+    /// The name of a table from where it is in the drive, if it is in here.
+    pub(crate) fn table_name(&self, path_in_drive: &str) -> Option<String> {
+        let rest = under(path_in_drive, self.path.as_deref()?)?;
+        Some(match (self.name.as_str(), rest) {
+            ("", rest) => rest.to_owned(),
+            (name, "") => name.to_owned(),
+            (name, rest) => format!("{name}/{rest}"),
+        })
+    }
+}
+
+/// The root that a table's name leads into, and what is left of the name there.
+pub(crate) fn locate<'a>(roots: &'a [Root], path: &'a str) -> Option<(&'a Root, &'a str)> {
+    roots.iter().find_map(|root| Some((root, under(path, &root.name)?)))
+}
+
+/// What is left of a path under a folder, whatever the case of its letters.
+fn under<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    if folder.is_empty() {
+        return Some(path);
+    }
+    // Lower case may be longer or shorter than the text, so whole segments are compared.
+    let depth = folder.split('/').count();
+    let mut rest = path;
+    let mut folders = folder.split('/');
+    for _ in 0..depth {
+        let (segment, after) = rest.split_once('/').unwrap_or((rest, ""));
+        if segment.is_empty() || segment.to_lowercase() != folders.next()?.to_lowercase() {
+            return None;
+        }
+        rest = after;
+    }
+    Some(rest)
+}
+
+/// Finds out which drive the settings mean, and what of it is read.
+pub(crate) async fn resolve(
+    graph: &Rc<Graph>,
+    settings: &Settings,
+    own: Option<&Drive>,
+) -> Result<(Drive, Vec<Root>)> {
+    let (drive, root) = target(graph, settings, own).await?;
+    if let Some(items) = settings.specific() {
+        return Ok((drive, picked(graph, items).await?));
+    }
+    match settings.folder_path.as_deref() {
+        None | Some("") => Ok((drive, vec![root])),
+        Some(path) => {
+            let root = folder(graph, &root, path).await?;
+            Ok((drive, vec![root]))
+        }
+    }
+}
+
+async fn target(
+    graph: &Rc<Graph>,
+    settings: &Settings,
+    own: Option<&Drive>,
+) -> Result<(Drive, Root)> {
+    let cloud = graph.cloud;
+    let url = match settings.target() {
+        Target::Own => {
+            let own = own.cloned().ok_or_else(no_drive)?;
+            let root = Root::of_drive(&own.id);
+            return Ok((own, root));
+        }
+        Target::Share(link) => return shared(graph, link.expose()).await,
+        Target::Drive(id) => GraphUrl::drive(cloud, id)?,
+        Target::User(id) => GraphUrl::user_drive(cloud, id)?,
+        Target::Group(id) => GraphUrl::group_drive(cloud, id)?,
+        Target::Site(site) => GraphUrl::site_drive(cloud, site)?,
+    };
+    let found = graph.json::<Drive>(&url, Deadline::default()).await;
+    let drive = found.map_err(|error| unreachable(settings, error))?;
+    let root = Root::of_drive(&drive.id);
+    Ok((drive, root))
+}
+
+fn no_drive() -> Error {
+    Error::new(ErrorKind::NotFound, "The account has no OneDrive yet.")
+        .actor(Actor::AccountOwner)
+        .hint("Open OneDrive once in a browser, so that it is set up.")
+}
+
+/// Names the parameter that leads nowhere.
+fn unreachable(settings: &Settings, error: Error) -> Error {
+    let parameter = match settings.target() {
+        Target::Own => return error,
+        Target::Drive(_) => "drive_id",
+        Target::User(_) => "user_id",
+        Target::Group(_) => "group_id",
+        Target::Site(_) => "site_id",
+        Target::Share(_) => "share_link",
+    };
+    // What is no identifier at all is answered 400.
+    let malformed = ("code".to_owned(), "invalidRequest".to_owned());
+    let kind = if error.details.contains(&malformed) { ErrorKind::NotFound } else { error.kind };
+    let (message, hint) = match kind {
+        ErrorKind::NotFound => (
+            format!("The parameter `{parameter}` leads to no drive that this account can see."),
+            "Check it, and whether the account has access in a browser.",
+        ),
+        ErrorKind::PermissionDenied => (
+            format!("The account may not read what the parameter `{parameter}` names."),
+            "Its owner has to share it with the account, or an administrator has to grant the \
+             application Files.Read.All.",
+        ),
+        _ => return error,
+    };
+    Error { kind, actor: Actor::Caller, message, hint: Some(hint.to_owned()), ..error }
+}
+
+async fn shared(graph: &Rc<Graph>, link: &str) -> Result<(Drive, Root)> {
+    let url = GraphUrl::shared_item(graph.cloud, link)?;
+    let item: DriveItem =
+        graph.json(&url, Deadline::default()).await.map_err(|error| match error.kind {
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => Error::new(
+                error.kind,
+                "The parameter `share_link` leads to nothing that this account can see.",
+            )
+            .hint("Ask for a new link, or for access; the link may have been withdrawn."),
+            _ => error,
+        })?;
+    let drive = item.drive_id().ok_or_else(|| {
+        Error::new(ErrorKind::Unavailable, "Microsoft Graph does not tell the shared item's drive.")
+    })?;
+    let name = if item.is_folder() { String::new() } else { item.name.clone() };
+    let root = Root::of_item(name, drive, &item);
+    Ok((Drive { id: drive.to_owned(), drive_type: item.drive_type(), ..Drive::default() }, root))
+}
+
+async fn folder(graph: &Rc<Graph>, root: &Root, path: &str) -> Result<Root> {
+    let url = root.item_url(graph.cloud, path)?;
+    let missing = || {
+        invalid("The parameter `folder_path` names no folder of the drive.").hint(
+            "Check its spelling: the full path from the drive's root, such as Documents/Reports.",
+        )
+    };
+    match graph.json::<DriveItem>(&url, Deadline::default()).await {
+        Ok(item) if item.is_folder() => Ok(Root::of_item(String::new(), &root.drive, &item)),
+        Ok(_) => Err(missing()),
+        Err(error) if error.kind == ErrorKind::NotFound => Err(missing()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn picked(graph: &Rc<Graph>, items: &[SelectedItem]) -> Result<Vec<Root>> {
+    let mut roots: Vec<Root> = Vec::new();
+    for SelectedItem { drive, item } in items {
+        let url = GraphUrl::item(graph.cloud, drive, item)?;
+        let found: DriveItem =
+            graph.json(&url, Deadline::default()).await.map_err(|error| match error.kind {
+                ErrorKind::NotFound | ErrorKind::PermissionDenied => Error::new(
+                    error.kind,
+                    format!("The item {item} of `selected_items` cannot be read."),
+                )
+                .hint("Pick it again, or take it out of the list."),
+                _ => error,
+            })?;
+        let same = |root: &Root| root.name.to_lowercase() == found.name.to_lowercase();
+        // Two of one name are told apart by the id.
+        let name = match roots.iter().any(same) {
+            true => format!("{}/{}", found.id, found.name),
+            false => found.name.clone(),
+        };
+        roots.push(Root::of_item(name, drive, &found));
+    }
+    Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(name: &str, path: &str) -> Root {
+        Root {
+            name: name.into(),
+            drive: "d".into(),
+            item: Some("i".into()),
+            folder: true,
+            path: Some(path.into()),
+        }
+    }
+
+    #[test]
+    fn the_only_root_takes_every_name_and_named_ones_take_their_own() {
+        assert_eq!(locate(&[root("", "")], "a/b.csv").unwrap().1, "a/b.csv");
+        let named = [root("q3.csv", "x/q3.csv"), root("Reports", "Reports")];
+        assert_eq!(locate(&named, "Q3.CSV").unwrap().1, "");
+        assert_eq!(locate(&named, "reports/a/b.csv").unwrap().1, "a/b.csv");
+        assert!(locate(&named, "reportsa/b.csv").is_none());
+        assert!(locate(&named, "other.csv").is_none());
+    }
+
+    #[test]
+    fn what_a_search_finds_outside_a_root_has_no_name_there() {
+        let base = root("", "Documents/Reports");
+        assert_eq!(base.table_name("documents/reports/a.csv").as_deref(), Some("a.csv"));
+        assert_eq!(base.table_name("Documents/a.csv"), None);
+        assert_eq!(base.table_name("Documents/Reports2/a.csv"), None);
+        let named = root("Reports", "Documents/Reports");
+        assert_eq!(named.table_name("Documents/Reports/a.csv").as_deref(), Some("Reports/a.csv"));
+    }
+}
