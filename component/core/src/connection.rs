@@ -62,6 +62,9 @@ impl Connection {
             if tokens.is_empty() { GrantType::AuthorizationCode } else { GrantType::RefreshToken };
         settings.grant_type.get_or_insert(default);
         App::admit(&mut settings, &given, &ports)?;
+        if tokens.is_empty() && code.is_none() && !App::is_known(&settings, &ports)? {
+            return Err(nothing_given());
+        }
         settings.check()?;
         App::of(&settings, &ports)?.check(settings.grant(), &ports)?;
         if let Some(code) = code {
@@ -118,6 +121,7 @@ impl Connection {
         let connection_id = record.connection_id();
         let identity = record.verified.map(|verified| verified.identity);
         let grant = record.settings.grant();
+        let told = record.settings.told();
         let properties = [
             ("tenant_id", directory.clone()),
             ("account_id", record.settings.account_id.clone()),
@@ -126,6 +130,7 @@ impl Connection {
             ("drive_type", identity.as_ref().and_then(|identity| identity.drive_type.clone())),
             ("grant_type", Some(grant.name().to_owned())),
         ];
+        let properties = properties.into_iter().chain(told);
         let root_id = identity.as_ref().map(|identity| identity.drive_id.clone());
         Ok(ConnectionInfo {
             connection_id,
@@ -145,7 +150,6 @@ impl Connection {
             updated_at: record.updated_at,
             generation: record.generation,
             properties: properties
-                .into_iter()
                 .filter_map(|(name, value)| Some((name.to_owned(), value?)))
                 .collect(),
         })
@@ -392,6 +396,17 @@ fn keeps_its_drive(before: &Settings, now: &Settings) -> Result<()> {
     )
     .actor(Actor::HostOperator)
     .hint("An administrator can put another in its place with CREATE OR REPLACE DATABASE."))
+}
+
+fn nothing_given() -> Error {
+    Error::new(
+        ErrorKind::InvalidParams,
+        "No tokens are given, and `client_id` is missing to sign in with.",
+    )
+    .hint(
+        "Give `client_id`, `client_secret` and `tenant_id` to sign in from here, or `access_token` \
+         and `refresh_token` that your application obtained.",
+    )
 }
 
 fn no_tokens() -> Error {

@@ -17,10 +17,13 @@ pub(crate) fn answer(database: &Database, info: &ConnectionInfo) -> Result<Answe
 }
 
 fn lines(name: &str, description: &Description, info: &ConnectionInfo) -> Vec<String> {
-    let (mut entries, mut unknown) = (Vec::new(), Vec::new());
-    for parameter in &description.parameters {
+    // Secrets first: a line that is left out then leaves no comma before the brace.
+    let secrets = description.parameters.iter().filter(|parameter| parameter.secret);
+    let mut entries: Vec<String> =
+        secrets.map(|secret| format!("    {}: {MASK}", json!(secret.name))).collect();
+    let mut unknown = Vec::new();
+    for parameter in description.parameters.iter().filter(|parameter| !parameter.secret) {
         match value(parameter, info) {
-            _ if parameter.secret => entries.push(format!("    {}: {MASK}", json!(parameter.name))),
             Some(value) => entries.push(format!("    {}: {value}", json!(parameter.name))),
             None => unknown.push(parameter.name.as_str()),
         }

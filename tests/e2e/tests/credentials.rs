@@ -368,6 +368,26 @@ fn a_claims_challenge_is_carried_in_the_next_sign_in() {
 }
 
 #[test]
+fn every_refusal_of_the_sign_in_service_gives_a_sentence_and_a_hint() {
+    use datasource_e2e::UserChanges;
+    let stage = Stage::new(Profile::Business);
+    let mut params = stage.params();
+    params.remove("access_token");
+    params.remove("expires_at");
+    for code in [
+        70_000, 70_008, 700_082, 700_084, 70_043, 50_173, 65_001, 50_076, 50_079, 50_078, 50_074,
+        53_003, 53_000, 53_001, 530_003, 50_020, 50_034, 50_053, 50_055, 50_057, 50_126, 700_005,
+        90_094, 9_002_313, 500_011, 50_001,
+    ] {
+        let refusals = UserChanges { refusals: Some(vec![code]), ..UserChanges::default() };
+        stage.control().change_user("ann@contoso.com", &refusals).unwrap();
+        let said = stage.create_with("drive", &params);
+        let said = said.fails_saying(&[&format!("AADSTS{code}"), "hint: "]);
+        assert!(!said.err.contains(", refused)"), "{code} has words of its own: {}", said.err);
+    }
+}
+
+#[test]
 fn every_way_of_writing_expires_at_is_understood_from_sql() {
     let stage = connected();
     let end = stage.ready("expires_at").as_i64().unwrap();

@@ -39,11 +39,12 @@ fn a_wrong_missing_or_unknown_parameter_is_named() {
 }
 
 #[test]
-fn neither_token_is_an_error() {
+fn neither_tokens_nor_an_application_is_an_error() {
     let stage = Stage::new(Profile::Business);
     let mut params = stage.params();
-    params.remove("access_token");
-    params.remove("refresh_token");
+    for key in ["access_token", "refresh_token", "client_id", "client_secret"] {
+        params.remove(key);
+    }
     let _ = stage.create_with("drive", &params).fails_saying(&["access_token", "refresh_token"]);
 }
 

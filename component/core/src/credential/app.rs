@@ -50,6 +50,11 @@ impl App {
         }
     }
 
+    /// Whether there is an application at all: the caller's or an installed one.
+    pub(crate) fn is_known(settings: &Settings, ports: &Ports) -> Result<bool> {
+        Ok(settings.client_id.is_some() || installed(ports.store.as_ref())?.is_some())
+    }
+
     /// Takes over the host's cloud, and refuses parameters that only the host may set: `given` are
     /// those that a statement gives.
     pub(crate) fn admit(
@@ -98,7 +103,8 @@ impl App {
         if self.client_secret.is_none() {
             return Err(invalid(
                 "With `grant_type` client_credentials the parameter `client_secret` is missing.",
-            ));
+            )
+            .hint("Give the secret of the app registration: nobody else vouches for it."));
         }
         let any = ["common", "organizations", "consumers", CONSUMERS];
         if any.iter().any(|word| self.directory.eq_ignore_ascii_case(word)) {

@@ -300,6 +300,23 @@ mod tests {
     }
 
     #[test]
+    fn every_parameter_answers_a_wrong_value_with_a_sentence_and_a_hint() {
+        for parameter in &PARAMETERS {
+            for wrong in [r#"{"a": {}}"#, "12.5.1", "[{}]", "-1", "\"\"", "\"\\u0000\""] {
+                let json = format!("{{\"{}\": {wrong}}}", parameter.name);
+                let Err(error) = ParamChanges::parse(&json) else { continue };
+                assert_eq!(error.kind, ErrorKind::InvalidParams, "{json}");
+                assert!(error.message.ends_with('.'), "{json}: {}", error.message);
+                let syntax = error.message.contains("not valid JSON");
+                assert!(syntax || error.message.contains(parameter.name), "{}", error.message);
+                assert!(syntax || error.hint.is_some(), "{json}: {}", error.message);
+            }
+            let object = format!("{{\"{}\": {{\"a\": 1}}}}", parameter.name);
+            assert!(ParamChanges::parse(&object).is_err(), "{object}");
+        }
+    }
+
+    #[test]
     fn a_redirect_uri_is_https_or_a_loopback_address() {
         for good in
             ["http://localhost:47334/verify-auth", "http://127.0.0.1", "https://a.example/b"]

@@ -1,6 +1,7 @@
 //! What stays of the parameters once the tokens are taken out of them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::invalid;
 use super::values::{GrantType, SelectedItem, SelectedScope, known_cloud};
@@ -104,6 +105,31 @@ impl Settings {
             Some(SelectedScope::All) => None,
             _ => self.selected_items.as_deref(),
         }
+    }
+
+    /// Those that say what is read and asked for, as they would be written again.
+    pub(crate) fn told(&self) -> Vec<(&'static str, Option<String>)> {
+        let scope_type = self.scope_type.map(|scope| match scope {
+            SelectedScope::All => "all".to_owned(),
+            SelectedScope::Specific => "specific".to_owned(),
+        });
+        let items = self.selected_items.as_ref().map(|items| {
+            let item = |item: &SelectedItem| {
+                json!({"id": item.item, "parentReference": {"driveId": item.drive}})
+            };
+            Value::from_iter(items.iter().map(item)).to_string()
+        });
+        vec![
+            ("scopes", self.scopes.as_ref().map(|scopes| scopes.join(" "))),
+            ("enable_files_read_all", self.enable_files_read_all.map(|all| all.to_string())),
+            ("drive_id", self.drive_id.clone()),
+            ("user_id", self.user_id.clone()),
+            ("group_id", self.group_id.clone()),
+            ("site_id", self.site_id.clone()),
+            ("folder_path", self.folder_path.clone()),
+            ("selected_items", items),
+            ("scope_type", scope_type),
+        ]
     }
 
     /// How tokens are got; settled when the connection is made.

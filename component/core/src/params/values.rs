@@ -64,7 +64,8 @@ pub(super) fn text(key: &str, value: Value) -> Result<String> {
         Value::String(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
         Value::String(_) => Err(invalid(format!("The parameter `{key}` is empty."))
             .hint("Leave it out, or give null to remove it.")),
-        _ => Err(invalid(format!("The parameter `{key}` has to be a text."))),
+        _ => Err(invalid(format!("The parameter `{key}` has to be a text."))
+            .hint("Write its value in quotes.")),
     }
 }
 
@@ -84,7 +85,8 @@ pub(super) fn boolean(key: &str, value: &Value) -> Result<bool> {
         (Value::Bool(value), _) => Ok(*value),
         (_, Some("true")) => Ok(true),
         (_, Some("false")) => Ok(false),
-        _ => Err(invalid(format!("The parameter `{key}` has to be true or false."))),
+        _ => Err(invalid(format!("The parameter `{key}` has to be true or false."))
+            .hint("Write true or false, without quotes.")),
     }
 }
 
