@@ -161,7 +161,7 @@ impl Connection {
         let before = self.records.load()?;
         let mut changes = ParamChanges::parse(changes)?;
         let asks_person = matches!(&changes.grant_type, Change::Set(grant) if needs_person(*grant));
-        let gives_tokens = changes.access_token.is_set() || changes.refresh_token.is_set();
+        let gives_tokens = changes.gives_tokens();
         let given = changes.directory_parameters();
         let (mut settings, mut tokens) = (before.settings.clone(), before.tokens.clone());
         changes.apply_settings(&mut settings);
@@ -386,7 +386,8 @@ fn needs_person(grant: GrantType) -> bool {
 /// What an application reads by itself was fixed by an administrator.
 fn keeps_its_drive(before: &Settings, now: &Settings) -> Result<()> {
     let application = |s: &Settings| s.grant() == GrantType::ClientCredentials;
-    let same = before.target() == now.target() && before.selected_items == now.selected_items;
+    let reads = |s: &Settings| (s.folder_path.clone(), s.selected_items.clone(), s.scope_type);
+    let same = before.target() == now.target() && reads(before) == reads(now);
     if application(before) == application(now) && (same || !application(before)) {
         return Ok(());
     }

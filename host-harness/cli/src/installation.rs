@@ -8,13 +8,17 @@ use serde_json::Value;
 
 use crate::errors::CliError;
 use crate::host;
-use crate::options::{InstallationAction, InstallationOptions};
+use crate::options::{InstallationAction, InstallationOptions, Role};
 use crate::plain::plain;
 use crate::speak::say;
 use crate::workers::Workers;
 
 /// Sets, shows or removes an installation.
 pub(crate) async fn run(options: InstallationOptions, workers: Workers) -> Result<(), CliError> {
+    if options.host.role == Role::User && options.action != InstallationAction::Show {
+        return Err(CliError::failed("Only an administrator can change the installation.")
+            .hint("Leave --as user out."));
+    }
     let host = host::open(&options.host, workers).await?;
     let runtime = &host.runtime;
     let (own, engine) = (TenantId::default(), engine(runtime)?);

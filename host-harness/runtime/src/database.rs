@@ -98,7 +98,16 @@ impl Database {
         const CALL: &str = "connection.alter-params";
         let changes = Params::new(changes)?;
         let policies = self.0.connector.policies();
-        let profile = changes.profile(policies)?;
+        let profile = match changes.profile(policies)? {
+            // Back to what holds for those that pick none.
+            Some(None) => {
+                let Inner { shared, connector, tenant, .. } = &*self.0;
+                let installed = shared.installed(tenant, connector.engine()).await?;
+                let picked = installed.map(|params| params.profile(policies)).transpose()?;
+                Some(picked.flatten().flatten())
+            }
+            picked => picked,
+        };
         let policy = profile.as_ref().map(|picked| policies.pick(picked.as_deref())).transpose()?;
         let Connection { instance, handle } = self.resume_under(policy).await?;
         let (_, reply) = instance

@@ -192,7 +192,7 @@ impl Session {
         refuse_mask(parameters)?;
         let json = match self.environment {
             Some(environment) if parameters.names().next().is_none() => {
-                self.from_environment(engine, environment)
+                self.parameters_of(engine, environment)
             }
             _ => parameters.to_json(),
         };
@@ -209,7 +209,7 @@ impl Session {
         }
     }
 
-    fn from_environment(&self, engine: &str, environment: Environment) -> String {
+    fn parameters_of(&self, engine: &str, environment: Environment) -> String {
         let Some(description) = self.connector(engine) else { return "{}".to_owned() };
         let found = environment::parameters(&description, environment);
         serde_json::Value::Object(found).to_string()

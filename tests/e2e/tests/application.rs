@@ -65,6 +65,7 @@ fn the_drive_of_an_application_stays_the_one_that_was_fixed() {
     for changes in [
         json!({"user_id": "bob@contoso.com"}),
         json!({"user_id": null, "drive_id": "b!other"}),
+        json!({"folder_path": null, "scope_type": "all"}),
         json!({"grant_type": "authorization_code"}),
         json!({"grant_type": "refresh_token", "refresh_token": "x"}),
     ] {

@@ -1,7 +1,5 @@
 //! Who is connected: `onedrive_connections`, and that nobody is taken for another.
 
-#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
-
 use datasource_e2e::{Profile, Stage, Step};
 use serde_json::{Value, json};
 

@@ -1,5 +1,7 @@
 //! Tokens: renewed in time, by one, never forgotten, replaced by ALTER.
 
+#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
+
 use std::process::Stdio;
 use std::time::Duration;
 

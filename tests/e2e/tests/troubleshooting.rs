@@ -1,8 +1,6 @@
 //! The six sections of the troubleshooting guide of the document that this connector replaces: the
 //! error itself would have answered whoever opened it.
 
-#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
-
 use datasource_e2e::{Fault, Profile, Stage};
 use serde_json::{Map, Value, json};
 

@@ -69,6 +69,9 @@ impl App {
         if settings.client_id.is_some() {
             return Ok(());
         }
+        if settings.scopes.is_none() {
+            settings.scopes.clone_from(&host.scopes);
+        }
         match given.first() {
             None => Ok(()),
             Some(name) => Err(invalid(format!(
@@ -169,6 +172,9 @@ fn installed(store: &dyn Store) -> Result<Option<Settings>> {
     let text = std::str::from_utf8(&json).map_err(|_| wrong("it is no text"))?;
     let mut changes =
         ParamChanges::parse(text).map_err(|error| wrong(error.message.trim_end_matches('.')))?;
+    if changes.gives_tokens() {
+        return Err(wrong("tokens are no part of an application"));
+    }
     let mut settings = Settings::default();
     changes.apply_settings(&mut settings);
     if settings.client_id.is_none() {

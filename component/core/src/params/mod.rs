@@ -137,6 +137,10 @@ impl ParamChanges {
         given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
     }
 
+    pub(crate) fn gives_tokens(&self) -> bool {
+        self.access_token.is_set() || self.refresh_token.is_set()
+    }
+
     /// The authorization code, if one is given.
     pub(crate) fn take_code(&mut self) -> Option<Secret> {
         match std::mem::take(&mut self.code) {

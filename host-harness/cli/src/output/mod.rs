@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{FieldRef, SchemaRef};
 use datasource_runtime::ScanMetrics;
-use datasource_sql::{Answer, RowStream};
+use datasource_sql::{Answer, NEVER_CUT, RowStream};
 
 use crate::errors::CliError;
 use crate::options::Format;
@@ -177,8 +177,12 @@ impl Output {
         };
         let out = BufWriter::new(out);
         let width = self.terminal.then(terminal_width);
+        // A link beside other columns is no table; a line for each column can be copied from.
+        let whole = |field: &FieldRef| field.metadata().contains_key(NEVER_CUT);
+        let lines =
+            self.expanded || (schema.fields().len() > 1 && schema.fields().iter().any(whole));
         Ok(match self.format {
-            Format::Table if self.expanded => Box::new(expanded::ExpandedWriter::new(out, &schema)),
+            Format::Table if lines => Box::new(expanded::ExpandedWriter::new(out, &schema)),
             Format::Table => Box::new(table::TableWriter::new(out, &schema, width)),
             Format::Csv => Box::new(csv::CsvRows::new(out, schema)),
             Format::Json => Box::new(json::JsonRows::new(out)),
