@@ -38,6 +38,10 @@ impl Store for WasiStore {
         self.bucket(bucket)?.set(key, value).map_err(store_error)
     }
 
+    fn delete(&self, bucket: Bucket, key: &str) -> Result<(), StoreError> {
+        self.bucket(bucket)?.delete(key).map_err(store_error)
+    }
+
     fn compare_and_swap(
         &self,
         bucket: Bucket,

@@ -17,8 +17,7 @@ use crate::listing::Listing;
 use crate::opening;
 use crate::params::{Change, GrantType, ParamChanges, Settings};
 use crate::ports::Ports;
-use crate::reach::Root;
-use crate::record::{Record, Records, VERSION};
+use crate::record::{Record, Records, VERSION, Verified};
 use crate::sender::{Counters, Deadline, Sender};
 use crate::sign_in;
 use crate::split::{SplitSeal, Work};
@@ -285,8 +284,8 @@ impl Connection {
         let graph = self.graph(&record, Rc::clone(&counters));
         let kind = match work {
             Work::Files(scan) => {
-                let roots = record.verified()?.roots.clone();
-                ReaderKind::Files(Box::new(FilesReader::new(graph, roots, scan, deadline)?))
+                let verified = record.verified()?.clone();
+                ReaderKind::Files(Box::new(FilesReader::new(graph, verified, scan, deadline)?))
             }
             Work::Connections { columns } => {
                 ReaderKind::Connections(Box::new(ConnectionsReader::new(&self.info()?, &columns)?))
@@ -341,10 +340,10 @@ impl Connection {
     }
 
     /// A client for listing, with what it lists.
-    pub(crate) fn listing_client(&self) -> Result<(Rc<Graph>, Vec<Root>)> {
+    pub(crate) fn listing_client(&self) -> Result<(Rc<Graph>, Verified)> {
         let record = self.records.load()?;
-        let roots = record.verified()?.roots.clone();
-        Ok((self.graph(&record, Rc::default()), roots))
+        let verified = record.verified()?.clone();
+        Ok((self.graph(&record, Rc::default()), verified))
     }
 
     pub(crate) fn sender(&self, record: &Record, counters: Rc<Counters>) -> Sender {

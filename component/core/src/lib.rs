@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod catalogue;
 mod cloud;
 mod connection;
 pub mod contract;
@@ -39,11 +40,13 @@ pub mod describe;
 mod diagnosis;
 mod digest;
 mod download;
+mod entries;
 mod error;
 mod file_type;
 mod filter;
 mod graph;
 mod ipc;
+mod lease;
 mod listing;
 mod opening;
 mod params;

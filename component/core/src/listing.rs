@@ -7,18 +7,18 @@ use std::collections::VecDeque;
 
 use crate::connection::Connection;
 use crate::contract::{ListRequest, ListScope, TableInfo, TableKind, TablePage};
+use crate::entries::{Entries, Entry, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_type::FileType;
 use crate::sender::Deadline;
 use crate::table_name::check_path;
-use crate::walk::{Entry, Walk};
 
 const LARGEST_PAGE: u32 = 1000;
 
 /// A listing under way.
 pub(crate) struct Listing {
     request: ListRequest,
-    walk: Walk,
+    walk: Entries,
     walked: bool,
     waiting: VecDeque<TableInfo>,
     given: u64,
@@ -49,14 +49,14 @@ impl Connection {
     }
 
     async fn start(&self, request: ListRequest, skip: u64) -> Result<Listing> {
-        let (graph, roots) = self.listing_client()?;
+        let (graph, verified) = self.listing_client()?;
         let prefix = request.prefix.as_deref().unwrap_or_default();
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         if !folder.is_empty() {
             check_path(folder)?;
         }
-        let walk =
-            Walk::start(graph, &roots, folder, request.recursive, Deadline::default()).await?;
+        let wanted = Wanted { folder, recursive: request.recursive, few: false };
+        let walk = Entries::start(graph, &verified, &wanted, Deadline::default()).await?;
         let mut listing =
             Listing { request, walk, walked: false, waiting: VecDeque::new(), given: 0 };
         while listing.given < skip && listing.next().await?.is_some() {}

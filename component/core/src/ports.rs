@@ -175,6 +175,8 @@ pub trait Store {
     fn get(&self, bucket: Bucket, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Sets a key, whatever it held.
     fn set(&self, bucket: Bucket, key: &str, value: &[u8]) -> Result<(), StoreError>;
+    /// Removes a key; it is fine if there is none.
+    fn delete(&self, bucket: Bucket, key: &str) -> Result<(), StoreError>;
     /// Sets a key if it holds `expected`; false if it holds something else.
     fn compare_and_swap(
         &self,

@@ -1,7 +1,7 @@
 //! A walk of a drive's folders: every page of children, breadth first, a few
 //! requests in flight, in a fixed order.
 //!
-//! It stands in wherever the drive offers nothing better.
+//! It stands in wherever the drive offers no feed, and serves those who want only a little.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,6 +10,7 @@ use std::rc::Rc;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 
+use crate::entries::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage};
 use crate::ports::LocalFuture;
@@ -20,13 +21,6 @@ use crate::sender::Deadline;
 const IN_FLIGHT: usize = 4;
 /// Folders deeper than the service allows paths mean a loop.
 const DEEPEST: usize = 400;
-
-/// An item and its full path.
-pub(crate) struct Entry {
-    pub(crate) path: String,
-    pub(crate) drive: Rc<str>,
-    pub(crate) item: DriveItem,
-}
 
 /// A folder being listed, or waiting to be.
 struct Folder {

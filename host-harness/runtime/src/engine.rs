@@ -11,6 +11,9 @@ use wasmtime::{
     StoreContextMut,
 };
 use wasmtime_wasi_http::p2::bindings::http;
+use wasmtime_wasi_http::p2::bindings::http::types::{
+    ErrorCode, FutureIncomingResponse, OutgoingRequest, RequestOptions,
+};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use wasmtime_wasi_io::bindings::wasi::io;
 
@@ -29,6 +32,7 @@ const TABLES: u32 = 4;
 
 /// The instance that wasmtime-wasi-http defines; guests may import any compatible version.
 const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
+const HTTP_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 
 /// An engine whose pool holds as many instances as the limits allow.
 pub(crate) fn engine(limits: &Limits) -> Result<Engine, RuntimeError> {
@@ -97,6 +101,7 @@ fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     http::types::add_to_linker::<Host, WasiHttp>(linker, &options, Host::http)?;
     http::outgoing_handler::add_to_linker::<Host, WasiHttp>(linker, Host::http)?;
     link_http_error_code(linker)?;
+    link_handle(linker)?;
 
     fn host(host: &mut Host) -> &mut Host {
         host
@@ -123,6 +128,29 @@ fn link_http_error_code(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         };
     linker.allow_shadowing(true);
     linker.instance(HTTP_TYPES)?.func_wrap("http-error-code", find)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// wasmtime-wasi-http 48 keeps the options of every request in the table for good, so that an
+/// instance would crash after as many requests as it may have resources. This lets go of them.
+fn link_handle(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    type Request = (Resource<OutgoingRequest>, Option<Resource<RequestOptions>>);
+    type Answer = wasmtime::Result<(Result<Resource<FutureIncomingResponse>, ErrorCode>,)>;
+    let handle = |mut store: StoreContextMut<'_, Host>, (request, options): Request| -> Answer {
+        let host = store.data_mut();
+        let given = options.as_ref().map(Resource::rep);
+        let answer = http::outgoing_handler::Host::handle(&mut host.http(), request, options);
+        if let Some(given) = given {
+            host.table().delete(Resource::<RequestOptions>::new_own(given))?;
+        }
+        match answer {
+            Ok(answer) => Ok((Ok(answer),)),
+            Err(error) => Ok((Err(error.downcast()?),)),
+        }
+    };
+    linker.allow_shadowing(true);
+    linker.instance(HTTP_HANDLER)?.func_wrap("handle", handle)?;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -155,6 +155,11 @@ impl Store for MapStore {
         Ok(())
     }
 
+    fn delete(&self, bucket: Bucket, key: &str) -> Result<(), StoreError> {
+        self.0.borrow_mut().remove(&(bucket, key.to_owned()));
+        Ok(())
+    }
+
     fn compare_and_swap(
         &self,
         bucket: Bucket,

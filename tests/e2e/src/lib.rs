@@ -4,7 +4,7 @@
 //! [`Stage`] is one test's world: an emulator with a drive and a state
 //! directory of the host. The tests themselves stand in `tests/`, by what they
 //! promise: `queries`, `formats`, `parquet`, `statements`, `prompt`, `credentials`, `sign_in`,
-//! `application`, `reach`, `connections`, `doctor`, `mistakes`, `troubleshooting`, `secrets`,
+//! `application`, `reach`, `connections`, `catalogue`, `doctor`, `mistakes`, `troubleshooting`, `secrets`,
 //! `surface`, `demo`; `accounts`, `listed` and `readme` hold the documents to what they say.
 //!
 //! ```no_run

@@ -26,6 +26,8 @@ pub(crate) struct Variants {
     pub(crate) page_size: usize,
     /// Pages never have more rows than this, whatever is asked for.
     pub(crate) page_limit: usize,
+    /// Larger pages of a delta feed are cut to this. (3.1)
+    pub(crate) delta_page_limit: usize,
     /// Whether an empty page with a next link comes before each page.
     pub(crate) empty_pages: bool,
     /// Whether a next link leads to the page that it is on.
@@ -83,6 +85,7 @@ impl Default for Variants {
             folder_delta: false,
             page_size: 200,
             page_limit: 1_000,
+            delta_page_limit: 5_000,
             empty_pages: false,
             next_link_loops: false,
             shortcuts_need_prefer: true,

@@ -8,7 +8,6 @@
 
 mod app;
 pub(crate) mod entra;
-mod lease;
 pub(crate) mod scopes;
 
 use std::cell::RefCell;
@@ -19,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::app::App;
 use self::entra::{Grant, Granted, Traded};
-use self::lease::Lease;
 use crate::error::{Actor, Error, ErrorKind, Result};
 use crate::graph::GraphFailure;
+use crate::lease::Lease;
 use crate::params::{Change, GrantType, ParamChanges, Settings};
 use crate::ports::{LocalFuture, TimestampMs};
 use crate::record::{Record, Records};
@@ -36,6 +35,8 @@ const RENEWAL_MS: i64 = 10_000;
 const DEFAULT_LIFETIME_MS: i64 = 3_600_000;
 /// How many waits that the token endpoint asks for are waited out.
 const WAITS: u32 = 3;
+/// Who refreshes.
+const LEASE: &str = "refresh-lease";
 /// How often those who wait for another's refresh look again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -244,7 +245,7 @@ impl StoredCredential {
     ///
     /// `stale` is the access token that shall not be used any more.
     async fn refresh(&self, stale: Option<&Secret>, deadline: Deadline) -> Result<Option<Secret>> {
-        let Some(mut lease) = Lease::take(self.sender.ports())? else {
+        let Some(mut lease) = Lease::take(self.sender.ports(), LEASE)? else {
             return Ok(None);
         };
         let mut waits = 0;

@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::error::{Actor, Error, ErrorKind};
+use crate::graph::Feed;
 use crate::ports::Response;
 
 /// What a failed answer said.
@@ -57,6 +58,26 @@ impl GraphFailure {
 
     fn has_code(&self, code: &str) -> bool {
         self.codes.iter().any(|c| c.eq_ignore_ascii_case(code))
+    }
+
+    /// What a feed's failure means. Source: the delta pages, and codes seen in public issues.
+    pub(crate) fn of_feed(self) -> Result<Feed, Error> {
+        let resync = [
+            "resyncRequired",
+            "syncStateNotFound",
+            "resyncChangesApplyDifferences",
+            "resyncChangesUploadDifferences",
+            "resyncApplyDifferences",
+            "resyncUploadDifferences",
+        ];
+        match self.status.as_u16() {
+            410 => Ok(Feed::Resync),
+            400 | 404 if resync.iter().any(|code| self.has_code(code)) => Ok(Feed::Resync),
+            400 if self.message.contains("sync token") => Ok(Feed::Resync),
+            403 | 405 | 501 => Ok(Feed::NotOffered),
+            400 if self.has_code("notSupported") => Ok(Feed::NotOffered),
+            _ => Err(self.into_error()),
+        }
     }
 
     /// The error for the caller.

@@ -5,11 +5,11 @@ use serde::Deserialize;
 
 use crate::cloud::Cloud;
 use crate::error::Result;
-use crate::graph::{NextLink, PreauthenticatedUrl};
+use crate::graph::{DeltaLink, NextLink, PreauthenticatedUrl};
 use crate::ports::TimestampMs;
 
 /// An item of a drive.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DriveItem {
     pub(crate) id: String,
@@ -22,6 +22,8 @@ pub(crate) struct DriveItem {
     folder: Option<serde_json::Value>,
     package: Option<serde_json::Value>,
     malware: Option<serde_json::Value>,
+    root: Option<serde_json::Value>,
+    deleted: Option<serde_json::Value>,
     parent_reference: Option<ParentReference>,
     #[serde(rename = "@microsoft.graph.downloadUrl")]
     download_url: Option<String>,
@@ -31,6 +33,7 @@ pub(crate) struct DriveItem {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ParentReference {
+    id: Option<String>,
     path: Option<String>,
     drive_id: Option<String>,
     drive_type: Option<String>,
@@ -44,6 +47,53 @@ impl DriveItem {
         let (_, folder) = parent.split_once("/root:")?;
         let folder = crate::url::decode(folder.trim_start_matches('/'))?;
         Some(if folder.is_empty() { self.name.clone() } else { format!("{folder}/{}", self.name) })
+    }
+
+    /// An item as a catalogue knows it.
+    pub(crate) fn known(
+        id: &str,
+        name: &str,
+        size: Option<u64>,
+        modified: Option<TimestampMs>,
+        c_tag: Option<&str>,
+    ) -> Self {
+        let modified = modified.and_then(chrono::DateTime::from_timestamp_millis);
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            size: size.and_then(|size| i64::try_from(size).ok()),
+            c_tag: c_tag.map(str::to_owned),
+            last_modified_date_time: modified.map(|time| time.to_rfc3339()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn file(self, malware: bool) -> Self {
+        let facet = || Some(serde_json::Value::Bool(true));
+        Self { file: facet(), malware: facet().filter(|_| malware), ..self }
+    }
+
+    pub(crate) fn folder(self) -> Self {
+        Self { folder: Some(serde_json::Value::Bool(true)), ..self }
+    }
+
+    pub(crate) fn package(self) -> Self {
+        Self { package: Some(serde_json::Value::Bool(true)), ..self }
+    }
+
+    /// The folder that the item is in, by its id.
+    pub(crate) fn parent_id(&self) -> Option<&str> {
+        self.parent_reference.as_ref()?.id.as_deref()
+    }
+
+    /// The drive's own root.
+    pub(crate) fn is_root(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// A tombstone.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.is_some()
     }
 
     /// The drive that the item is in, where the answer tells.
@@ -100,12 +150,19 @@ pub(crate) struct ItemPage {
     pub(crate) value: Vec<DriveItem>,
     #[serde(rename = "@odata.nextLink")]
     next_link: Option<String>,
+    #[serde(rename = "@odata.deltaLink")]
+    delta_link: Option<String>,
 }
 
 impl ItemPage {
     /// A page that holds one item.
     pub(crate) fn of(item: DriveItem) -> Self {
-        Self { value: vec![item], next_link: None }
+        Self { value: vec![item], next_link: None, delta_link: None }
+    }
+
+    /// The link to what will have changed, on a feed's last page.
+    pub(crate) fn delta(&self, cloud: &Cloud) -> Result<Option<DeltaLink>> {
+        self.delta_link.as_deref().map(|link| DeltaLink::parse(link, cloud)).transpose()
     }
 
     /// The link to the next page, if there is one.

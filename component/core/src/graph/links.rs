@@ -104,6 +104,21 @@ impl GraphUrl {
         Self::of(cloud, format!("/drives/{drive}/items/{item}/content"))
     }
 
+    /// The first page of a drive's feed: everything, then a link to what changes.
+    pub(crate) fn feed(cloud: &Cloud, drive: &str) -> Result<Self> {
+        let select = "id,name,size,file,folder,package,malware,remoteItem,root,deleted,\
+                      parentReference,lastModifiedDateTime,cTag";
+        let drive = encode_segment(drive);
+        Self::of(cloud, format!("/drives/{drive}/root/delta?$top=1000&$select={select}"))
+    }
+
+    /// An address that was kept in the connection's bucket.
+    pub(crate) fn kept(cloud: &Cloud, path_and_query: &str) -> Result<Self> {
+        HttpsUrl::from_parts(cloud.graph_host, path_and_query.to_owned())
+            .map(Self)
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
+    }
+
     /// The first page of a folder's children; the root without an item.
     pub(crate) fn children(cloud: &Cloud, drive: &str, item: Option<&str>) -> Result<Self> {
         let start = start(drive, item);
@@ -147,6 +162,21 @@ impl NextLink {
                  followed.",
             )),
         }
+    }
+
+    pub(crate) fn into_url(self) -> GraphUrl {
+        self.0
+    }
+}
+
+/// The link to what will have changed since: to the Graph host only, and never mistaken for the
+/// next page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeltaLink(GraphUrl);
+
+impl DeltaLink {
+    pub(crate) fn parse(text: &str, cloud: &Cloud) -> Result<Self> {
+        NextLink::parse(text, cloud).map(|link| Self(link.into_url()))
     }
 
     pub(crate) fn into_url(self) -> GraphUrl {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use self::answer::GraphFailure;
 pub(crate) use self::item::{Drive, DriveItem, ItemPage, Me};
-pub(crate) use self::links::{GraphUrl, NextLink, PreauthenticatedUrl};
+pub(crate) use self::links::{DeltaLink, GraphUrl, NextLink, PreauthenticatedUrl};
 use crate::cloud::Cloud;
 use crate::credential::BearerSource;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,6 +28,15 @@ use crate::sender::{BodyError, Deadline, Sender, Template};
 
 /// The largest JSON answer that is taken: a page of 999 items is about 2 MB.
 const JSON_LIMIT: usize = 16 << 20;
+
+/// What a feed answers.
+pub(crate) enum Feed {
+    Page(ItemPage),
+    /// The link is too old or was made for something else: begin again from the start.
+    Resync,
+    /// This drive has no feed.
+    NotOffered,
+}
 
 /// The client of one connection.
 pub(crate) struct Graph {
@@ -49,6 +58,25 @@ impl Graph {
             match self.sender.read_body(&mut response, JSON_LIMIT).await {
                 Ok(body) if response.status == StatusCode::OK => return parse(&body),
                 Ok(body) => return Err(GraphFailure::read(&response, &body).into_error()),
+                Err(BodyError::TooLarge) => return Err(too_large()),
+                Err(BodyError::Cut(error)) if cut < 3 && error.is_transient() => cut += 1,
+                Err(BodyError::Cut(error)) => {
+                    return Err(Error::transport(self.cloud.graph_host, &error));
+                }
+            }
+        }
+    }
+
+    /// GETs a page of a drive's feed.
+    pub(crate) async fn feed(&self, url: &GraphUrl, deadline: Deadline) -> Result<Feed> {
+        let mut cut = 0;
+        loop {
+            let mut response = self.authorized(url, deadline).await?;
+            match self.sender.read_body(&mut response, JSON_LIMIT).await {
+                Ok(body) if response.status == StatusCode::OK => {
+                    return parse(&body).map(Feed::Page);
+                }
+                Ok(body) => return GraphFailure::read(&response, &body).of_feed(),
                 Err(BodyError::TooLarge) => return Err(too_large()),
                 Err(BodyError::Cut(error)) if cut < 3 && error.is_transient() => cut += 1,
                 Err(BodyError::Cut(error)) => {

@@ -18,17 +18,17 @@ use serde::{Deserialize, Serialize};
 use crate::connection::Connection;
 use crate::contract::{ColumnFilterSupport, Piece, Scan, ScanMetrics, ScanPlan, Split, Support};
 use crate::download::{Download, FileRef, UNKNOWN_SIZE};
+use crate::entries::{Entries, Entry, Wanted};
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::filter::{TEXT_OPERATORS, TextFilter};
 use crate::graph::Graph;
 use crate::ipc::{Pieces, schema_message};
 use crate::ports::LocalFuture;
-use crate::reach::Root;
+use crate::record::Verified;
 use crate::sender::{Counters, Deadline};
 use crate::split::Work;
 use crate::table_name::extension;
 use crate::tables::positions;
-use crate::walk::{Entry, Walk};
 
 /// The table's name.
 pub(crate) const NAME: &str = "files";
@@ -112,7 +112,7 @@ impl FilesTable {
             Error::new(ErrorKind::InvalidParams, "A scan names a column that does not exist.")
         })?;
         let max_content = self.max_content.filter(|_| columns.contains(&CONTENT));
-        let mut notes = vec!["walks the folders of the drive".to_owned()];
+        let mut notes = vec!["lists the drive".to_owned()];
         if let Some(limit) = max_content {
             notes.push(format!("fetches content of up to {limit} bytes a file"));
         }
@@ -171,10 +171,10 @@ impl Row {
 /// Reads the rows of `files`.
 pub(crate) struct FilesReader {
     graph: Rc<Graph>,
-    roots: Vec<Root>,
+    verified: Verified,
     scan: FilesScan,
     deadline: Deadline,
-    walk: Option<Walk>,
+    walk: Option<Entries>,
     walked: bool,
     waiting: VecDeque<(Row, Entry)>,
     fetching: FuturesOrdered<LocalFuture<'static, Result<Row>>>,
@@ -189,7 +189,7 @@ pub(crate) struct FilesReader {
 impl FilesReader {
     pub(crate) fn new(
         graph: Rc<Graph>,
-        roots: Vec<Root>,
+        verified: Verified,
         scan: FilesScan,
         deadline: Deadline,
     ) -> Result<Self> {
@@ -202,7 +202,7 @@ impl FilesReader {
             pieces: Pieces::new(&schema)?,
             schema,
             graph,
-            roots,
+            verified,
             scan,
             deadline,
             walk: None,
@@ -276,7 +276,10 @@ impl FilesReader {
             Some(walk) => walk,
             None => {
                 let graph = Rc::clone(&self.graph);
-                let walk = Walk::start(graph, &self.roots, "", true, self.deadline).await?;
+                // Filters may pass over most of the drive before a limit is reached.
+                let few = self.scan.limit.is_some() && self.scan.filters.is_empty();
+                let wanted = Wanted { folder: "", recursive: true, few };
+                let walk = Entries::start(graph, &self.verified, &wanted, self.deadline).await?;
                 self.walk.insert(walk)
             }
         };

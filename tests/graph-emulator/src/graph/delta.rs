@@ -18,8 +18,6 @@ use token::Token;
 
 mod token;
 
-/// Larger pages are cut to this. (3.1)
-const MAX_TOP: usize = 5_000;
 /// How far back a time may be that is given for a token: about 60 days. (3.2)
 const TIMESTAMP_REACH_MS: i64 = 60 * 24 * 3_600 * 1_000;
 
@@ -50,7 +48,7 @@ pub(super) fn answer(
     };
     let wanted = Wanted {
         scope: folder.ordinal,
-        limit: call.query.page_size(variants.page_size, MAX_TOP.max(variants.page_limit)),
+        limit: call.query.page_size(variants.page_size, variants.delta_page_limit),
         with_parents: !excludes_parents(call),
     };
     let (empty, loops) = (

@@ -1,5 +1,5 @@
-//! The refresh lease: one refresh at a time over all instances and processes
-//! that share the store.
+//! A lease: one at a time over all instances and processes that share the store, be it a refresh
+//! of the tokens or a sync of a drive.
 //!
 //! A record `{holder, until}` taken by compare-and-swap *before* the request.
 //! A lease past its time is taken over, so a killed holder stops nobody for
@@ -15,7 +15,6 @@ use crate::error::Result;
 use crate::ports::{Bucket, Ports, TimestampMs};
 use crate::sender::{Deadline, LONGEST_RETRY_AFTER, millis};
 
-const KEY: &str = "refresh-lease";
 /// Longer than one request with its tries usually takes.
 const LENGTH_MS: i64 = 30_000;
 /// A lease that seems to last longer was taken before the clock went back.
@@ -28,8 +27,9 @@ struct Held {
 }
 
 /// A lease in hand; given back when dropped.
-pub(super) struct Lease {
+pub(crate) struct Lease {
     ports: Rc<Ports>,
+    key: String,
     holder: String,
     until: TimestampMs,
     bytes: Vec<u8>,
@@ -37,8 +37,8 @@ pub(super) struct Lease {
 
 impl Lease {
     /// Takes the lease, or `None` if another holds it.
-    pub(super) fn take(ports: &Rc<Ports>) -> Result<Option<Self>> {
-        let present = ports.store.get(Bucket::Connection, KEY)?;
+    pub(crate) fn take(ports: &Rc<Ports>, key: &str) -> Result<Option<Self>> {
+        let present = ports.store.get(Bucket::Connection, key)?;
         let now = ports.clock.now();
         let held = present.as_deref().and_then(|b| serde_json::from_slice::<Held>(b).ok());
         if held.is_some_and(|held| held.until > now && held.until <= now + LONGEST_MS) {
@@ -49,26 +49,38 @@ impl Lease {
         let (holder, until) = (hex(&id), now + LENGTH_MS);
         let bytes = encode(&Held { holder: holder.clone(), until });
         let ours =
-            ports.store.compare_and_swap(Bucket::Connection, KEY, present.as_deref(), &bytes)?;
-        Ok(ours.then(|| Self { ports: Rc::clone(ports), holder, until, bytes }))
+            ports.store.compare_and_swap(Bucket::Connection, key, present.as_deref(), &bytes)?;
+        let (ports, key) = (Rc::clone(ports), key.to_owned());
+        Ok(ours.then(|| Self { ports, key, holder, until, bytes }))
     }
 
     /// The deadline within which the lease is ours.
-    pub(super) fn deadline(&self, deadline: Deadline) -> Deadline {
+    pub(crate) fn deadline(&self, deadline: Deadline) -> Deadline {
         Deadline(Some(deadline.0.map_or(self.until, |end| end.min(self.until))))
     }
 
     /// Keeps the lease over a wait and one more request; false if another has
     /// taken it over meanwhile.
-    pub(super) fn extend(&mut self, wait: Duration) -> Result<bool> {
+    pub(crate) fn extend(&mut self, wait: Duration) -> Result<bool> {
         let until = self.ports.clock.now().saturating_add(millis(wait)).saturating_add(LENGTH_MS);
         let bytes = encode(&Held { holder: self.holder.clone(), until });
         let store = &self.ports.store;
-        let ours = store.compare_and_swap(Bucket::Connection, KEY, Some(&self.bytes), &bytes)?;
+        let ours =
+            store.compare_and_swap(Bucket::Connection, &self.key, Some(&self.bytes), &bytes)?;
         if ours {
             (self.until, self.bytes) = (until, bytes);
         }
         Ok(ours)
+    }
+}
+
+impl Lease {
+    /// Keeps the lease for work that goes on; false if another has taken it over meanwhile.
+    pub(crate) fn keep(&mut self) -> Result<bool> {
+        if self.until.saturating_sub(self.ports.clock.now()) > LENGTH_MS / 2 {
+            return Ok(true);
+        }
+        self.extend(Duration::ZERO)
     }
 }
 
@@ -77,8 +89,12 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let free = encode(&Held { holder: String::new(), until: 0 });
         // A failure only means that others wait until the lease has run out.
-        let _ =
-            self.ports.store.compare_and_swap(Bucket::Connection, KEY, Some(&self.bytes), &free);
+        let _ = self.ports.store.compare_and_swap(
+            Bucket::Connection,
+            &self.key,
+            Some(&self.bytes),
+            &free,
+        );
     }
 }
 

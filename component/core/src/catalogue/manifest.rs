@@ -1,0 +1,128 @@
+//! What is kept of a drive's catalogue: which segments make it up, and where its feed goes on.
+//!
+//! The manifest is swapped as a whole, so readers see the old state until the new one is whole.
+//! Segments are written before they are named, and deleted once no manifest names them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ports::{Bucket, Ports, TimestampMs};
+
+const VERSION: u32 = 1;
+/// How often a feed may send us back to its start before that is an error.
+const RESTARTS: u32 = 3;
+
+/// All that is known of one drive.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    version: u32,
+    /// For whom it was made; nobody else is served from it.
+    pub(super) person: String,
+    /// Counts writes, since the store compares by value.
+    revision: u64,
+    /// The drive as it was when the feed last came to its end.
+    pub(super) current: Option<Snapshot>,
+    /// What is being read of the feed now, on top of the current state or from the start.
+    pub(super) building: Option<Building>,
+    /// The drive was found to have no feed, and is not asked again before.
+    pub(super) walks_until: Option<TimestampMs>,
+}
+
+/// A whole state of the drive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Snapshot {
+    pub(super) segments: Vec<String>,
+    /// Where the feed tells what changed since.
+    pub(super) link: String,
+    /// When the feed was last at its end.
+    pub(super) checked_at: TimestampMs,
+}
+
+/// A state that is not whole yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Building {
+    pub(super) segments: Vec<String>,
+    /// The page to be read next; none is the feed's first.
+    pub(super) next: Option<String>,
+    /// Hashes of the links followed, since loops have been seen.
+    pub(super) seen: Vec<u64>,
+    /// Whether it begins with the current state.
+    pub(super) incremental: bool,
+    /// How often the feed began anew.
+    pub(super) restarts: u32,
+}
+
+impl Manifest {
+    pub(super) fn new(person: &str) -> Self {
+        Self { version: VERSION, person: person.to_owned(), ..Self::default() }
+    }
+
+    /// What is to be read on: where it was left, else what changed since, else everything.
+    pub(super) fn begun(&self) -> Building {
+        match (&self.building, &self.current) {
+            (Some(building), _) => building.clone(),
+            (None, Some(current)) => Building {
+                segments: current.segments.clone(),
+                next: Some(current.link.clone()),
+                incremental: true,
+                ..Building::default()
+            },
+            (None, None) => Building::default(),
+        }
+    }
+
+    /// Back to the feed's start; none if that was tried too often.
+    pub(super) fn restarted(building: &Building) -> Option<Building> {
+        let restarts = building.restarts + 1;
+        (restarts <= RESTARTS).then(|| Building { restarts, ..Building::default() })
+    }
+
+    /// The segments that are named.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        let current = self.current.iter().flat_map(|snapshot| &snapshot.segments);
+        current.chain(self.building.iter().flat_map(|building| &building.segments))
+    }
+}
+
+/// A manifest as it was read, for the swap.
+pub(super) struct Loaded {
+    pub(super) manifest: Manifest,
+    bytes: Option<Vec<u8>>,
+}
+
+pub(super) fn key(drive: &str) -> String {
+    format!("catalogue-{}", &digest("onedrive-datasource catalogue 1", &[drive])[..24])
+}
+
+/// The manifest of a drive; an empty one where there is none, or where it was made for another.
+pub(super) fn load(ports: &Ports, drive: &str, person: &str) -> Result<Loaded> {
+    let bytes = ports.store.get(Bucket::Connection, &key(drive))?;
+    let found: Option<Manifest> = bytes.as_deref().and_then(|b| serde_json::from_slice(b).ok());
+    let ours = found.filter(|found| found.version == VERSION && found.person == person);
+    Ok(Loaded { manifest: ours.unwrap_or_else(|| Manifest::new(person)), bytes })
+}
+
+/// Puts a manifest in the place of the one that was read, and deletes what it no longer names;
+/// false if another was faster.
+pub(super) fn swap(
+    ports: &Ports,
+    drive: &str,
+    before: &Loaded,
+    mut after: Manifest,
+) -> Result<bool> {
+    after.revision = before.manifest.revision + 1;
+    let bytes = serde_json::to_vec(&after)
+        .map_err(|_| Error::new(ErrorKind::Internal, "A manifest is no JSON."))?;
+    let store = &ports.store;
+    let expected = before.bytes.as_deref();
+    if !store.compare_and_swap(Bucket::Connection, &key(drive), expected, &bytes)? {
+        return Ok(false);
+    }
+    let kept: std::collections::HashSet<&String> = after.named().collect();
+    for gone in before.manifest.named().filter(|segment| !kept.contains(segment)) {
+        // What stays behind costs room and nothing else.
+        let _ = store.delete(Bucket::Connection, gone);
+    }
+    Ok(true)
+}
