@@ -9,6 +9,9 @@ use crate::cloud::Cloud;
 use crate::error::Result;
 use crate::secret::Secret;
 
+/// Bytes of a parameter's value that is told again.
+const LONGEST_TOLD: usize = 8 << 10;
+
 /// The parameters but for the tokens; `None` where one was not given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -127,7 +130,8 @@ impl Settings {
             ("group_id", self.group_id.clone()),
             ("site_id", self.site_id.clone()),
             ("folder_path", self.folder_path.clone()),
-            ("selected_items", items),
+            // A host takes no longer text of a fact about a connection.
+            ("selected_items", items.filter(|items| items.len() <= LONGEST_TOLD)),
             ("scope_type", scope_type),
         ]
     }
@@ -228,6 +232,22 @@ mod tests {
         assert!(reason(&settings).contains("no account whose drive"));
         settings.user_id = Some("ann@contoso.com".into());
         assert!(settings.check().is_ok());
+    }
+
+    #[test]
+    fn a_long_list_of_items_is_not_told_again() {
+        let items = |count: usize| Settings {
+            selected_items: Some(vec![
+                SelectedItem { drive: "b!x".repeat(20), item: "01A".into() };
+                count
+            ]),
+            ..Settings::default()
+        };
+        let told = |settings: Settings| {
+            settings.told().into_iter().find(|(name, _)| *name == "selected_items").unwrap().1
+        };
+        assert!(told(items(2)).unwrap().contains("driveId"));
+        assert_eq!(told(items(200)), None);
     }
 
     #[test]
