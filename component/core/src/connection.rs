@@ -27,7 +27,7 @@ use crate::tables::files::{self, FilesReader, FilesTable};
 use crate::tables::parquet::{ParquetReader, Tail};
 use crate::tables::stream::StreamReader;
 use crate::tables::{Kind, Reader, ReaderKind, Table};
-use crate::verification::{pause_key, same_person, verify};
+use crate::verification::{pause_key, verify};
 
 /// What opening a file downloaded.
 pub(crate) enum Kept {
@@ -139,7 +139,7 @@ impl Connection {
                     id: identity.account_id?,
                     display_name: identity.display_name,
                     email: identity.email,
-                    directory: record.settings.tenant_id.clone(),
+                    directory: directory.clone(),
                 })
             }),
             root_id,
@@ -161,6 +161,7 @@ impl Connection {
         let mut changes = ParamChanges::parse(changes)?;
         let asks_person = matches!(&changes.grant_type, Change::Set(grant) if needs_person(*grant));
         let gives_tokens = changes.gives_tokens();
+        let touches_tokens = changes.touches_tokens();
         let given = changes.directory_parameters();
         let (mut settings, mut tokens) = (before.settings.clone(), before.tokens.clone());
         changes.apply_settings(&mut settings);
@@ -180,7 +181,15 @@ impl Connection {
             tokens = sign_in::trade_code(&self.ports, &settings, code).await?;
         }
         let anew = asks_person && !gives_tokens && code.is_none();
-        if anew || (before.verified.is_none() && tokens.is_empty()) {
+        if anew && before.verified.is_some() {
+            // Nothing else is written that nobody has verified.
+            let grant_type = before.settings.grant_type;
+            if touches_tokens || (Settings { grant_type, ..settings.clone() }) != before.settings {
+                return Err(two_statements());
+            }
+        }
+        let waits = before.verified.is_none() && needs_person(settings.grant());
+        if anew || (waits && tokens.is_empty()) {
             return self.write(&before, |record| {
                 record.settings = settings.clone();
                 record.awaiting = needs_person(settings.grant());
@@ -199,8 +208,7 @@ impl Connection {
         let given = tokens.clone();
         let (tokens, mut verified) = verify(&self.ports, &settings, tokens).await?;
         if let Some(before) = &before.verified {
-            same_person(&before.identity, &verified.identity)?;
-            verified.identity.connection_id.clone_from(&before.identity.connection_id);
+            verified.identity.continues(&before.identity)?;
         }
         let untouched = tokens == given && given.same_tokens(&before.tokens);
         self.write(&before, |record| {
@@ -291,13 +299,13 @@ impl Connection {
                 ReaderKind::Connections(Box::new(ConnectionsReader::new(&self.info()?, &columns)?))
             }
             Work::Parquet(scan) => {
-                own_drive(&record, &scan.file)?;
+                within_reach(&record, &scan.file)?;
                 let kept = self.take_tail(&scan.file);
                 let reader = ParquetReader::new(graph, counters, scan, kept, deadline);
                 ReaderKind::Parquet(Box::new(reader))
             }
             Work::Stream { file, format, projection, limit } => {
-                own_drive(&record, &file)?;
+                within_reach(&record, &file)?;
                 let (path, eager) = (file.path.clone(), limit.is_none());
                 let download = match self.take_head(&file) {
                     Some(head) => Download::after(graph, head, deadline, eager),
@@ -361,7 +369,7 @@ impl Connection {
 }
 
 /// A split only ever reads the drives of its connection.
-fn own_drive(record: &Record, file: &FileRef) -> Result<()> {
+fn within_reach(record: &Record, file: &FileRef) -> Result<()> {
     if record.verified()?.roots.iter().any(|root| root.drive == file.drive) {
         return Ok(());
     }
@@ -396,6 +404,14 @@ fn keeps_its_drive(before: &Settings, now: &Settings) -> Result<()> {
     )
     .actor(Actor::HostOperator)
     .hint("An administrator can put another in its place with CREATE OR REPLACE DATABASE."))
+}
+
+fn two_statements() -> Error {
+    Error::new(
+        ErrorKind::InvalidParams,
+        "Signing in again and changing other parameters are two statements.",
+    )
+    .hint("Change the others first, or put a new database in its place with CREATE OR REPLACE.")
 }
 
 fn nothing_given() -> Error {

@@ -75,7 +75,8 @@ async fn listed(
 ) -> Result<Option<Listed>> {
     let catalogue = Catalogue { graph, drive: &root.drive, person: &verified.identity.person };
     let Some(tree) = catalogue.tree(!wanted.few, deadline).await? else { return Ok(None) };
-    let walk = tree.walk(root.item.as_deref(), true);
+    // A folder that is not there any more is for the walk to tell of.
+    let Some(walk) = tree.walk(root.item.as_deref(), true) else { return Ok(None) };
     Ok(Some(Listed { tree, walk, drive: Rc::from(root.drive.as_str()) }))
 }
 

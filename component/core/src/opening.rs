@@ -81,7 +81,7 @@ async fn find(graph: &Rc<Graph>, roots: &[Root], path: &str) -> Result<Found> {
         };
     };
     let drive = root.drive.as_str();
-    let url = root.item_url(graph.cloud, rest)?;
+    let url = root.item_url(graph, rest).await?;
     match graph.json::<DriveItem>(&url, Deadline::default()).await {
         Ok(item) if rest.is_empty() => Ok(Found::new(drive, root.name.clone(), item)),
         Ok(item) => Ok(Found::new(drive, stored_path(path, &item), item)),
@@ -102,6 +102,10 @@ async fn by_bare_name(
     let mut found = Vec::new();
     for root in roots.iter().filter(|root| root.folder) {
         let Some(same) = search(graph, root, name).await? else { continue };
+        let root = match same.is_empty() {
+            true => continue,
+            false => &root.as_it_is_now(graph).await?,
+        };
         for row in same.iter().take(SAME_NAME) {
             let url = GraphUrl::item(graph.cloud, &root.drive, &row.id)?;
             let item: DriveItem = match graph.json(&url, Deadline::default()).await {

@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::Cloud;
 use crate::error::{Actor, Error, ErrorKind, Result};
 use crate::graph::{Drive, DriveItem, Graph, GraphUrl};
 use crate::params::{SelectedItem, Settings, Target, invalid};
@@ -38,14 +37,25 @@ impl Root {
     }
 
     /// Where an item in here is to be asked for, by what is left of its name.
-    pub(crate) fn item_url(&self, cloud: &Cloud, rest: &str) -> Result<GraphUrl> {
-        match (&self.item, &self.path) {
-            (Some(item), _) if rest.is_empty() => GraphUrl::item(cloud, &self.drive, item),
-            (Some(_), Some(path)) if !cloud.relative_paths => {
+    pub(crate) async fn item_url(&self, graph: &Rc<Graph>, rest: &str) -> Result<GraphUrl> {
+        let cloud = graph.cloud;
+        match &self.item {
+            Some(item) if rest.is_empty() => GraphUrl::item(cloud, &self.drive, item),
+            // By the path that the folder has now: it may have been renamed since.
+            Some(_) if !cloud.relative_paths => {
+                let path = self.as_it_is_now(graph).await?.path.unwrap_or_default();
                 GraphUrl::item_under(cloud, &self.drive, None, &format!("{path}/{rest}"))
             }
-            (item, _) => GraphUrl::item_under(cloud, &self.drive, item.as_deref(), rest),
+            item => GraphUrl::item_under(cloud, &self.drive, item.as_deref(), rest),
         }
+    }
+
+    /// With the path that its folder has now.
+    pub(crate) async fn as_it_is_now(&self, graph: &Rc<Graph>) -> Result<Self> {
+        let Some(item) = &self.item else { return Ok(self.clone()) };
+        let url = GraphUrl::item(graph.cloud, &self.drive, item)?;
+        let found: DriveItem = graph.json(&url, Deadline::default()).await?;
+        Ok(Self { path: found.path_in_drive(), ..self.clone() })
     }
 
     /// The name of a table from where it is in the drive, if it is in here.
@@ -89,10 +99,17 @@ pub(crate) async fn resolve(
     settings: &Settings,
     own: Option<&Drive>,
 ) -> Result<(Drive, Vec<Root>)> {
-    let (drive, root) = target(graph, settings, own).await?;
     if let Some(items) = settings.specific() {
-        return Ok((drive, picked(graph, items).await?));
+        let roots = picked(graph, items).await?;
+        // Nobody has to be able to read a drive of which single items were picked.
+        let first = roots.first().map(|root| Drive { id: root.drive.clone(), ..Drive::default() });
+        let drive = match settings.target() {
+            Target::Own => own.cloned().or(first).ok_or_else(no_drive)?,
+            _ => target(graph, settings, own).await?.0,
+        };
+        return Ok((drive, roots));
     }
+    let (drive, root) = target(graph, settings, own).await?;
     match settings.folder_path.as_deref() {
         None | Some("") => Ok((drive, vec![root])),
         Some(path) => {
@@ -180,7 +197,7 @@ async fn shared(graph: &Rc<Graph>, link: &str) -> Result<(Drive, Root)> {
 }
 
 async fn folder(graph: &Rc<Graph>, root: &Root, path: &str) -> Result<Root> {
-    let url = root.item_url(graph.cloud, path)?;
+    let url = root.item_url(graph, path).await?;
     let missing = || {
         invalid("The parameter `folder_path` names no folder of the drive.").hint(
             "Check its spelling: the full path from the drive's root, such as Documents/Reports.",

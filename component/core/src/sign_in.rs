@@ -22,7 +22,7 @@ use crate::ports::{Bucket, Ports, TimestampMs};
 use crate::record::Record;
 use crate::secret::Secret;
 use crate::sender::{Deadline, Sender};
-use crate::verification::{pause_key, same_person, verify};
+use crate::verification::{pause_key, verify};
 
 const KEY: &str = "sign-in";
 /// How long a link may be used. The code that comes back lives ten minutes by itself.
@@ -113,8 +113,9 @@ impl Connection {
             Some(email) => ("login_hint", email),
             None => ("prompt", "select_account".to_owned()),
         });
-        // What the service asked for when it refused the last token.
-        if let Some(claims) = record.tokens.refused.as_ref().and_then(|r| r.claims.clone()) {
+        // What Entra ID or Graph asked for when they refused the last token.
+        let refused = record.tokens.refused.as_ref().and_then(|refusal| refusal.claims.clone());
+        if let Some(claims) = refused.or_else(|| record.tokens.claims.clone()) {
             query.push(("claims", claims));
         }
         Ok(SignIn {
@@ -168,8 +169,8 @@ impl Connection {
         })
     }
 
-    /// Takes what the person's sign-in brought. Once the service has been asked about a code it
-    /// does not count again; where the service could not be reached it does.
+    /// Takes what the person's sign-in brought. A code that was traded for tokens does not count
+    /// again; one that could not be, because the service was not at work, does.
     pub async fn complete_sign_in(&self, id: &str, answer: SignInAnswer) -> Result<SignInOutcome> {
         let (sign_in, bytes) = self.under_way(id)?;
         match (&sign_in.proof, answer) {
@@ -178,13 +179,16 @@ impl Connection {
                 self.take(&bytes)?;
                 let verifier = Some(verifier);
                 let grant = Grant::Code { code: &code, redirect_uri, verifier };
-                let done = self.sign_in_with(&grant).await;
-                self.put_back_if_passing(&bytes, &done)?;
-                done.map(|()| SignInOutcome::Done)
+                let traded = self.trade(&grant).await;
+                self.put_back_if_passing(&bytes, &traded)?;
+                self.keep(traded?).await.map(|()| SignInOutcome::Done)
             }
             (Proof::Device { device_code, .. }, SignInAnswer::Poll) => {
-                match self.sign_in_with(&Grant::Device { code: device_code }).await {
-                    Ok(()) => self.take(&bytes).map(|()| SignInOutcome::Done),
+                match self.trade(&Grant::Device { code: device_code }).await {
+                    Ok(granted) => {
+                        self.take(&bytes)?;
+                        self.keep(granted).await.map(|()| SignInOutcome::Done)
+                    }
                     Err(error) => self.still_waiting(sign_in, &bytes, error),
                 }
             }
@@ -226,8 +230,8 @@ impl Connection {
         }
     }
 
-    fn put_back_if_passing(&self, bytes: &[u8], done: &Result<()>) -> Result<()> {
-        if let Err(Error { kind: ErrorKind::Unavailable | ErrorKind::Throttled, .. }) = done {
+    fn put_back_if_passing<T>(&self, bytes: &[u8], traded: &Result<T>) -> Result<()> {
+        if let Err(Error { kind: ErrorKind::Unavailable | ErrorKind::Throttled, .. }) = traded {
             self.ports().store.compare_and_swap(Bucket::Connection, KEY, Some(b""), bytes)?;
         }
         Ok(())
@@ -258,18 +262,20 @@ impl Connection {
         }
     }
 
-    /// Trades the grant, finds out who it is, and keeps it if it is who it was.
-    async fn sign_in_with(&self, grant: &Grant<'_>) -> Result<()> {
+    async fn trade(&self, grant: &Grant<'_>) -> Result<Granted> {
+        let record = self.records.load()?;
+        let app = App::of(&record.settings, self.ports())?;
+        let sender = self.sender(&record, Rc::default());
+        entra::trade(&sender, &app, &record.settings, grant, Deadline::default()).await
+    }
+
+    /// Finds out whose tokens these are, and keeps them if it is who it was.
+    async fn keep(&self, granted: Granted) -> Result<()> {
         let before = self.records.load()?;
-        let app = App::of(&before.settings, self.ports())?;
-        let sender = self.sender(&before, Rc::default());
-        let settings = &before.settings;
-        let granted = entra::trade(&sender, &app, settings, grant, Deadline::default()).await?;
         let tokens = signed_in(granted, self.ports().clock.now())?;
-        let (tokens, mut verified) = verify(self.ports(), settings, tokens).await?;
+        let (tokens, mut verified) = verify(self.ports(), &before.settings, tokens).await?;
         if let Some(before) = &before.verified {
-            same_person(&before.identity, &verified.identity)?;
-            verified.identity.connection_id.clone_from(&before.identity.connection_id);
+            verified.identity.continues(&before.identity)?;
         }
         self.write(&before, |record| {
             record.tokens = tokens.clone();

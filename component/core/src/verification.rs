@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::credential::entra::{application_name_of, expiry_of, object_id_of};
 use crate::credential::{App, BearerSource, CandidateCredential, Tokens, scopes};
 use crate::digest::digest;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Actor, Error, ErrorKind, Result};
 use crate::graph::{Drive, Graph, GraphUrl, Me};
 use crate::params::{GrantType, Settings, Target};
 use crate::ports::Ports;
@@ -14,6 +14,8 @@ use crate::reach;
 use crate::record::{Identity, Verified};
 use crate::sender::{Counters, Deadline, Sender};
 
+/// Begins the name of a person who is known by a drive.
+const DRIVE: &str = "drive ";
 /// Scopes that open `/me`.
 const PROFILE: [&str; 4] = ["User.Read", "User.ReadBasic.All", "User.Read.All", "User.ReadWrite"];
 
@@ -97,7 +99,7 @@ fn identity(
     let account_id = owner.id.or(me.id).or_else(|| object_id.clone());
     let person = match (application, own_id, &account_id) {
         (true, ..) => format!("application {}", app.id()?),
-        (false, Some(own), _) => format!("drive {own}"),
+        (false, Some(own), _) => format!("{DRIVE}{own}"),
         (false, None, Some(account)) => format!("account {account}"),
         (false, None, None) => {
             let message = "Microsoft Graph does not tell whose credential this is.";
@@ -137,17 +139,23 @@ fn canonical_drive(id: &str) -> String {
     if personal { format!("{:0>16}", id.to_ascii_lowercase()) } else { id.to_owned() }
 }
 
-/// A connection stays with the person that it was made for.
-pub(crate) fn same_person(before: &Identity, now: &Identity) -> Result<()> {
-    if before.person == now.person {
-        return Ok(());
+impl Identity {
+    /// A connection stays with the person that it was made for, and keeps its id. Whoever has no
+    /// OneDrive, or could not read it then, is known by the account.
+    pub(crate) fn continues(&mut self, before: &Self) -> Result<()> {
+        let drives = [&before.person, &self.person].iter().all(|p| p.starts_with(DRIVE));
+        let same_account = before.account_id.is_some() && before.account_id == self.account_id;
+        if before.person == self.person || (same_account && !drives) {
+            self.connection_id.clone_from(&before.connection_id);
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::PermissionDenied,
+            "The new credential belongs to another person's drive; nothing was changed.",
+        )
+        .actor(Actor::Caller)
+        .hint("To connect another account, use CREATE OR REPLACE DATABASE."))
     }
-    Err(Error::new(
-        ErrorKind::PermissionDenied,
-        "The new credential belongs to another person's drive; nothing was changed.",
-    )
-    .actor(crate::error::Actor::Caller)
-    .hint("To connect another account, use CREATE OR REPLACE DATABASE."))
 }
 
 #[cfg(test)]
@@ -158,5 +166,33 @@ mod tests {
     fn a_personal_drive_id_is_the_same_in_either_case_and_without_its_zero() {
         assert_eq!(canonical_drive("0A0AA0A000A000A0"), canonical_drive("a0aa0a000a000a0"));
         assert_ne!(canonical_drive("b!AbC"), canonical_drive("b!abc"));
+    }
+
+    fn identity(person: &str, account: Option<&str>) -> Identity {
+        Identity {
+            connection_id: person.to_owned(),
+            person: person.to_owned(),
+            drive_id: String::new(),
+            drive_type: None,
+            account_id: account.map(str::to_owned),
+            display_name: None,
+            email: None,
+        }
+    }
+
+    #[test]
+    fn a_person_is_known_by_the_drive_and_without_one_by_the_account() {
+        let before = identity("drive a", Some("1"));
+        for (person, account, same) in [
+            ("drive a", Some("1"), true),
+            ("drive b", Some("1"), false),
+            ("account 1", Some("1"), true),
+            ("account 2", Some("2"), false),
+            ("account 1", None, false),
+        ] {
+            let mut now = identity(person, account);
+            assert_eq!(now.continues(&before).is_ok(), same, "{person}");
+            assert!(!same || now.connection_id == before.connection_id);
+        }
     }
 }

@@ -75,7 +75,7 @@ impl Walk {
                 let id = if rest.is_empty() {
                     root.item.clone()
                 } else {
-                    let url = root.item_url(graph.cloud, rest)?;
+                    let url = root.item_url(&graph, rest).await?;
                     Some(graph.json::<DriveItem>(&url, deadline).await?.id)
                 };
                 [first(folder, root, id, false)].into()

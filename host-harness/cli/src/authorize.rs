@@ -32,22 +32,28 @@ pub(crate) async fn wait(host: &Host) -> Result<(), CliError> {
         let names = databases.join("`, `");
         tell!("Waiting for the sign-in to `{names}`; Ctrl-C leaves it for later.");
     }
-    let mut failed = None;
+    let mut failed: Option<CliError> = None;
     for settled in sign_ins.settled().await {
         let database = settled.database;
         match settled.outcome {
             Some(Ok(())) => tell!("`{database}` is signed in."),
             Some(Err(error)) => {
                 let failure = CliError::failed(error.to_string());
-                failed = Some(match error.hint() {
+                let failure = match error.hint() {
                     Some(hint) => failure.hint(hint),
                     None => failure,
-                });
+                };
+                // The last one ends the program, and is told by it.
+                if let Some(earlier) = failed.replace(failure) {
+                    earlier.report();
+                }
             }
             None => {
                 let message = format!("Nobody has signed in to `{database}` in time.");
                 let again = format!("Begin again: datasource-host authorize {database}");
-                failed = Some(CliError::failed(message).hint(again));
+                if let Some(earlier) = failed.replace(CliError::failed(message).hint(again)) {
+                    earlier.report();
+                }
             }
         }
     }

@@ -5,6 +5,7 @@
 //! knows; a page says how it went.
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,33 +35,37 @@ pub(crate) struct Loopback {
     port: u16,
     handle: Handle,
     redirect_uri: Mutex<Option<String>>,
-    places: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
 }
 
 impl Loopback {
     /// One that will listen on a port; 0 picks a free one.
     pub(crate) fn new(port: u16, handle: Handle) -> Self {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
-        Self { port, handle, redirect_uri: Mutex::new(None), places }
+        let answers = Arc::new(Semaphore::new(CONNECTIONS));
+        Self { port, handle, redirect_uri: Mutex::new(None), answers }
     }
 
     /// Waits until the pages that are under way have been sent.
     pub(crate) async fn quiet(&self) {
         #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
-        let all = self.places.acquire_many(CONNECTIONS as u32);
+        let all = self.answers.acquire_many(CONNECTIONS as u32);
         let _ = tokio::time::timeout(PATIENCE, all).await;
     }
 
     fn open(&self, sign_ins: &SignIns) -> std::io::Result<u16> {
         let first = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         let port = first.local_addr()?.port();
-        // A browser may try ::1 for localhost first; where there is none it goes on to 127.0.0.1.
-        let second = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).ok();
+        // A browser may try ::1 for localhost first. Where there is no IPv6 it goes on to
+        // 127.0.0.1; where another program has the port, that one would get the answer.
+        let second = match TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
+            second => second.ok(),
+        };
         for listener in [Some(first), second].into_iter().flatten() {
             listener.set_nonblocking(true)?;
             let _guard = self.handle.enter();
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            self.handle.spawn(serve(listener, sign_ins.clone(), Arc::clone(&self.places)));
+            self.handle.spawn(serve(listener, sign_ins.clone(), Arc::clone(&self.answers)));
         }
         Ok(port)
     }
@@ -85,21 +90,28 @@ impl Callback for Loopback {
     }
 }
 
-async fn serve(listener: tokio::net::TcpListener, sign_ins: SignIns, places: Arc<Semaphore>) {
+async fn serve(listener: tokio::net::TcpListener, sign_ins: SignIns, answers: Arc<Semaphore>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let sign_ins = sign_ins.clone();
+        let (sign_ins, answers) = (sign_ins.clone(), Arc::clone(&answers));
         tokio::spawn(async move {
-            let answered = service_fn(|request| answer(request, sign_ins.clone()));
+            // Held from the request until the page is sent: a browser may open connections ahead.
+            let answering = Mutex::new(None);
+            let answered = service_fn(|request| {
+                let begun = Arc::clone(&answers).try_acquire_owned().ok();
+                *answering.lock().unwrap_or_else(PoisonError::into_inner) = begun;
+                answer(request, sign_ins.clone())
+            });
             let mut server = http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
             // A browser that goes away is no concern of ours.
             let _ = server.serve_connection(TokioIo::new(stream), answered).await;
-            drop(place);
+            drop((place, answering));
         });
     }
 }
@@ -117,7 +129,13 @@ async fn answer(
     }
     let query = request.uri().query().unwrap_or_default().as_bytes();
     let query = form_urlencoded::parse(query).into_owned().collect();
-    Ok(match sign_ins.complete(query).await {
+    // A browser that goes away must not stop what the answer has begun: a code counts once.
+    let completing = tokio::spawn(async move { sign_ins.complete(query).await });
+    let Ok(completed) = completing.await else {
+        let message = "The sign-in was cut off. Begin it again.";
+        return Ok(page(StatusCode::INTERNAL_SERVER_ERROR, "The sign-in did not succeed", message));
+    };
+    Ok(match completed {
         Ok(database) => page(
             StatusCode::OK,
             "Signed in",

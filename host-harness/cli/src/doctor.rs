@@ -44,10 +44,14 @@ pub(crate) async fn run(options: DoctorOptions, workers: Workers) -> Result<(), 
     }
 }
 
+/// One database that cannot be looked at does not keep the others from it.
 async fn look(host: &Host, name: &str) -> Result<Vec<Finding>, CliError> {
-    let found = host.runtime.database(&host.tenant, name).await?;
-    let missing = || RuntimeError::NoSuchDatabase { name: name.to_owned() };
-    Ok(found.ok_or_else(missing)?.diagnose().await?)
+    let looked = match host.runtime.database(&host.tenant, name).await {
+        Ok(Some(database)) => database.diagnose().await,
+        Ok(None) => return Err(RuntimeError::NoSuchDatabase { name: name.to_owned() }.into()),
+        Err(error) => Err(error),
+    };
+    Ok(looked.unwrap_or_else(|error| vec![Finding::of_error(&error)]))
 }
 
 type Own = (&'static str, FindingState, String);

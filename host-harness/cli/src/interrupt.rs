@@ -2,8 +2,10 @@
 //! a signal from elsewhere changes nothing: the terminal would be left as the editor had set it.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 /// Listens for Ctrl-C as long as the program runs.
@@ -13,16 +15,18 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Starts to listen.
-    pub(crate) fn listen() -> Self {
+    /// Starts to listen; from when this returns the signal no longer ends the program. The line
+    /// editor puts back the handler that it found: it must not find the default one.
+    pub(crate) fn listen() -> io::Result<Self> {
         let pressed = Arc::new(Notify::new());
         let noticed = Arc::clone(&pressed);
+        let mut signals = signal(SignalKind::interrupt())?;
         tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while signals.recv().await.is_some() {
                 noticed.notify_waiters();
             }
         });
-        Self { pressed }
+        Ok(Self { pressed })
     }
 
     /// Runs something; `None` if it was interrupted, in which case it is dropped where it stands.

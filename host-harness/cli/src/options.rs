@@ -57,7 +57,7 @@ pub(crate) struct SqlOptions {
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: Format,
     /// How often the prompt looks at the databases in the background, in seconds; 0 means never.
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    #[arg(long, value_name = "SECONDS", default_value_t = HEALTH_INTERVAL)]
     pub(crate) health_interval: u64,
     /// The host's own options.
     #[command(flatten)]
@@ -124,6 +124,12 @@ pub(crate) enum InstallationAction {
     Remove,
 }
 
+/// How often the prompt looks at the databases, in seconds.
+pub(crate) const HEALTH_INTERVAL: u64 = 900;
+
+/// The port of MindsDB's document.
+pub(crate) const CALLBACK_PORT: u16 = 47334;
+
 /// Who runs the statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
@@ -159,7 +165,7 @@ pub(crate) struct HostOptions {
     #[arg(long, value_name = "SHA256", value_parser = sha256)]
     pub(crate) pin: Option<Sha256>,
     /// Where sign-ins come back to: http://localhost:PORT/verify-auth; 0 picks a free port.
-    #[arg(long, value_name = "PORT", default_value_t = 47334)]
+    #[arg(long, value_name = "PORT", default_value_t = CALLBACK_PORT)]
     pub(crate) callback_port: u16,
     /// As whom statements are run; whoever can read the state directory may be its administrator.
     #[arg(long = "as", value_name = "ROLE", value_enum, default_value = "administrator")]

@@ -9,9 +9,11 @@ use datasource_sql::{
     End, ScriptStatement, SqlError, Unclosed, clause_after_semicolon, statements,
 };
 
+use tokio::runtime::Handle;
+
 use crate::authorize;
 use crate::errors::CliError;
-use crate::host;
+use crate::host::{self, Host};
 use crate::options::SqlOptions;
 use crate::output::Output;
 use crate::prompt;
@@ -27,14 +29,16 @@ pub(crate) async fn run(options: SqlOptions, workers: Workers) -> Result<(), Cli
     let host = host::open(&options.host, workers).await?;
     let session = &host.session;
     for text in options.command.iter().chain(&script) {
-        run_script(session, &output, text).await?;
+        if let Err(error) = run_script(session, &output, text).await {
+            for database in host.sign_ins.databases() {
+                tell!("note: begin the sign-in again: datasource-host authorize {database}");
+            }
+            return Err(error);
+        }
     }
     let given = !options.command.is_empty() || script.is_some();
     if !given && io::stdin().is_terminal() {
-        if options.health_interval > 0 {
-            let interval = Duration::from_secs(options.health_interval);
-            background.spawn(watch(host.runtime.clone(), host.tenant.clone(), interval));
-        }
+        watch(&host, &background, options.health_interval);
         return prompt::run(&host, output, &host::state(&options.host)?).await;
     }
     if !given {
@@ -45,12 +49,19 @@ pub(crate) async fn run(options: SqlOptions, workers: Workers) -> Result<(), Cli
 
 /// Looks at the databases now and then, so that `system.health` tells of a credential that was
 /// revoked or is about to end before a query finds out.
-async fn watch(runtime: Runtime, tenant: TenantId, interval: Duration) {
+pub(crate) fn watch(host: &Host, background: &Handle, seconds: u64) {
+    if seconds == 0 {
+        return;
+    }
+    let (runtime, tenant) = (host.runtime.clone(), host.tenant.clone());
+    background.spawn(look_now_and_then(runtime, tenant, Duration::from_secs(seconds)));
+}
+
+async fn look_now_and_then(runtime: Runtime, tenant: TenantId, interval: Duration) {
     loop {
         // Where several programs share a state directory, one of them does it.
-        if let Err(error) = runtime.check_health(&tenant, interval / 2).await {
-            tell!("note: the databases' health cannot be looked at: {error}");
-        }
+        // A store that fails is told by every statement; here somebody may be typing.
+        let _ = runtime.check_health(&tenant, interval / 2).await;
         tokio::time::sleep(interval).await;
     }
 }

@@ -34,6 +34,8 @@ struct Inner {
     name: String,
     bucket: BucketId,
     administrator: bool,
+    /// In force while the database has no name yet.
+    policy: Option<Arc<Policy>>,
 }
 
 /// An instance with its connection.
@@ -50,7 +52,26 @@ impl Database {
         row: Registered,
     ) -> Self {
         let Registered { name, bucket, administrator, .. } = row;
-        Self(Arc::new(Inner { shared, connector, tenant, name, bucket, administrator }))
+        let policy = None;
+        Self(Arc::new(Inner { shared, connector, tenant, name, bucket, administrator, policy }))
+    }
+
+    /// A connection that is made but has no name yet: it is there for whoever prepares it.
+    pub(crate) fn nameless(
+        shared: Arc<Shared>,
+        connector: Connector,
+        tenant: TenantId,
+        row: Registered,
+        policy: Arc<Policy>,
+    ) -> Self {
+        let Registered { name, bucket, administrator, .. } = row;
+        let policy = Some(policy);
+        Self(Arc::new(Inner { shared, connector, tenant, name, bucket, administrator, policy }))
+    }
+
+    /// Whether both are the same connection.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (&self.0.tenant, self.0.bucket) == (&other.0.tenant, other.0.bucket)
     }
 
     /// The name as it was written when the database was created.
@@ -198,7 +219,7 @@ impl Database {
                 StoreError::Gone => RuntimeError::NoSuchDatabase { name: self.0.name.clone() },
                 other => other.into(),
             })?;
-        let policy = match policy {
+        let policy = match policy.or_else(|| self.0.policy.clone()) {
             Some(policy) => policy,
             None => connector.policies().pick(profile.as_deref())?,
         };

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use crate::contract::{Actor, Finding, FindingState};
 use crate::error::{RuntimeError, StoreError};
-use crate::hex;
 use crate::runtime::Runtime;
-use crate::store::{Label, Registered};
+use crate::store::Registered;
 use crate::tenant::TenantId;
+
+/// In the connection's own bucket, so that it goes with the database; no guest can name it.
+const KEY: &str = "\0health";
 
 /// What was found when a database was last looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +43,28 @@ impl Runtime {
             {
                 continue;
             }
-            let findings = match self.database(tenant, &row.name).await {
-                Ok(Some(database)) => match database.diagnose().await {
-                    Ok(findings) => findings,
-                    Err(RuntimeError::NotOffered { .. }) => continue,
-                    Err(error) => vec![failed(&error)],
-                },
+            let looked = match self.database(tenant, &row.name).await {
+                Ok(Some(database)) => database.diagnose().await,
                 Ok(None) => continue,
-                Err(error) => vec![failed(&error)],
+                Err(error) => Err(error),
+            };
+            let findings = match looked {
+                Ok(findings) => findings,
+                // They say nothing about the connection.
+                Err(
+                    RuntimeError::NotOffered { .. }
+                    | RuntimeError::Busy { .. }
+                    | RuntimeError::Deadline { .. }
+                    | RuntimeError::NoSuchDatabase { .. },
+                ) => continue,
+                Err(error) => vec![Finding::of_error(&error)],
             };
             let health = Health { database: row.name.clone(), checked_at: now, findings };
-            self.write_health(tenant, &row, &health).await?;
+            match self.write_health(tenant, &row, &health).await {
+                // It was dropped meanwhile.
+                Err(StoreError::Gone) => {}
+                written => written?,
+            }
         }
         Ok(())
     }
@@ -73,10 +86,11 @@ impl Runtime {
         tenant: &TenantId,
         row: &Registered,
     ) -> Result<Option<Health>, StoreError> {
-        let store = &self.shared.store;
-        let found = store.find_shared_bucket(tenant, &row.engine, Label::Health).await?;
-        let Some(bucket) = found else { return Ok(None) };
-        let value = bucket.read(hex(&row.bucket)).await?.value;
+        let bucket = match self.shared.store.connection_bucket(tenant, row.bucket).await {
+            Err(StoreError::Gone) => return Ok(None),
+            found => found?.0,
+        };
+        let value = bucket.read(KEY.to_owned()).await?.value;
         Ok(value.and_then(|value| parse(&row.name, &serde_json::from_slice(&value).ok()?)))
     }
 
@@ -86,18 +100,8 @@ impl Runtime {
         row: &Registered,
         health: &Health,
     ) -> Result<(), StoreError> {
-        let bucket = self.shared.store.shared_bucket(tenant, &row.engine, Label::Health).await?;
-        bucket.set(hex(&row.bucket), written(health).to_string().into_bytes()).await
-    }
-}
-
-fn failed(error: &RuntimeError) -> Finding {
-    Finding {
-        check: "connector".to_owned(),
-        state: FindingState::Failed,
-        evidence: error.to_string(),
-        actor: Some(error.actor()),
-        hint: error.hint(),
+        let bucket = self.shared.store.connection_bucket(tenant, row.bucket).await?.0;
+        bucket.set(KEY.to_owned(), written(health).to_string().into_bytes()).await
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct Installation {
     pub(crate) administrator: bool,
 }
 
+/// Keys that begin so are the host's own: to a guest they do not exist.
+const RESERVED: char = '\0';
+
 /// The key of an installation that is there only for what an administrator created.
 const ADMINISTRATOR: &str = "administrator";
 
@@ -81,14 +84,17 @@ impl Installation {
 }
 
 impl OpenBucket {
-    fn writable(&self) -> Result<Bucket, store::Error> {
+    fn writable(&self, key: &str) -> Result<Bucket, store::Error> {
         match &self.0 {
-            Binding::ReadWrite(bucket) => Ok(bucket.clone()),
-            Binding::ReadOnly(_) => Err(store::Error::AccessDenied),
+            Binding::ReadWrite(bucket) if !key.starts_with(RESERVED) => Ok(bucket.clone()),
+            Binding::ReadWrite(_) | Binding::ReadOnly(_) => Err(store::Error::AccessDenied),
         }
     }
 
     async fn read(&self, key: String) -> Result<(i64, Option<Vec<u8>>), store::Error> {
+        if key.starts_with(RESERVED) {
+            return Ok((0, None));
+        }
         Ok(match &self.0 {
             Binding::ReadWrite(bucket) => {
                 let seen = bucket.read(key).await.map_err(told)?;
@@ -145,7 +151,7 @@ impl store::HostBucket for Host {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let bucket = self.table().get(&bucket)?.writable();
+        let bucket = self.table().get(&bucket)?.writable(&key);
         Ok(match bucket {
             Ok(bucket) => bucket.set(key, value).await.map_err(told),
             Err(error) => Err(error),
@@ -157,7 +163,7 @@ impl store::HostBucket for Host {
         bucket: Resource<OpenBucket>,
         key: String,
     ) -> wasmtime::Result<Result<(), store::Error>> {
-        let bucket = self.table().get(&bucket)?.writable();
+        let bucket = self.table().get(&bucket)?.writable(&key);
         Ok(match bucket {
             Ok(bucket) => bucket.delete(key).await.map_err(told),
             Err(error) => Err(error),
@@ -177,7 +183,7 @@ impl atomics::Host for Host {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), atomics::CasError>> {
         let Seen { bucket, key, version } = self.table().delete(cas)?;
-        let swapped = match bucket.writable() {
+        let swapped = match bucket.writable(&key) {
             Ok(writable) => writable.swap(key.clone(), version, value).await.map_err(told),
             Err(error) => Err(error),
         };
@@ -224,5 +230,28 @@ impl atomics::HostCas for Host {
     async fn drop(&mut self, cas: Resource<Seen>) -> wasmtime::Result<()> {
         self.table().delete(cas)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::store::{BucketLimits, Store};
+    use crate::tenant::TenantId;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn keys_of_the_host_do_not_exist_for_a_guest() {
+        let dir = tempfile::tempdir().unwrap();
+        let limits = BucketLimits::from(&Limits::default());
+        let store = Store::open(&dir.path().join("state"), limits).unwrap();
+        let tenant = TenantId::default();
+        let bucket = store.begin(&tenant, "e", Duration::from_secs(60)).await.unwrap();
+        bucket.set("\0health".to_owned(), b"seen".to_vec()).await.unwrap();
+        let opened = OpenBucket(Binding::ReadWrite(bucket));
+        assert_eq!(opened.read("\0health".to_owned()).await.unwrap(), (0, None));
+        assert!(matches!(opened.writable("\0health"), Err(store::Error::AccessDenied)));
+        assert!(opened.writable("health").is_ok());
     }
 }

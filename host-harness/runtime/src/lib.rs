@@ -14,10 +14,11 @@
 //! others; what it returns is checked for size and shape before anybody sees it. A guest that
 //! traps or runs out of something costs its instance and gives a [`RuntimeError`].
 //!
-//! How the parts fit: `inspect` and `cache` feed `connector`; `engine` offers the imports, of which
+//! How the parts fit: `inspect`, `cache` and `linked` feed `connector`; `engine` offers the imports, of which
 //! `clock`, `random` and `keyvalue` are ours and `wasi:http` ends in `egress`; `instance` is the
 //! only place that calls into a guest; `contract` is what goes in and what may come out; `store`
-//! keeps what outlives a process.
+//! keeps what outlives a process. `sign_in` and `sign_ins` are how people sign in, `installation`
+//! what an administrator sets up for many, `health` what was found when connections were looked at.
 //!
 //! ```no_run
 //! use datasource_runtime::{Approval, CreateMode, Created, Runtime, RuntimeOptions, Scan, TenantId};
@@ -91,7 +92,7 @@ pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use options::{Approval, CreateMode, RuntimeOptions};
 pub use reader::Reader;
-pub use runtime::{Created, DatabaseEntry, Runtime};
+pub use runtime::{Created, DatabaseEntry, Preparing, Runtime};
 pub use sign_ins::{Settled, SignIns};
 pub use table::Table;
 pub use tenant::TenantId;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -43,6 +44,9 @@ pub enum Created {
     /// It was there already ([`CreateMode::IfNotExists`]).
     Existed(Database),
 }
+
+/// What is done with a connection before it gets its name.
+pub type Preparing<'p, E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send + 'p>>;
 
 /// A row of the list of databases.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,11 +193,30 @@ impl Runtime {
         params: &str,
         mode: CreateMode,
     ) -> Result<Created, RuntimeError> {
+        let nothing = |_| -> Preparing<'_, RuntimeError> { Box::pin(async { Ok(()) }) };
+        self.create_database_with(tenant, name, engine, params, mode, nothing).await
+    }
+
+    /// As [`Self::create_database`]; what is to be prepared with the connection is done before it
+    /// gets its name. Where that fails, the create has failed.
+    ///
+    /// # Errors
+    /// As [`Self::create_database`], or what the preparation gives.
+    pub async fn create_database_with<'p, E: From<RuntimeError>>(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        engine: &str,
+        params: &str,
+        mode: CreateMode,
+        prepare: impl FnOnce(Database) -> Preparing<'p, E> + Send,
+    ) -> Result<Created, E> {
         let name = DatabaseName::new(name)?;
         if mode != CreateMode::Replace
-            && let Some(present) = self.shared.store.database(tenant, &name).await?
+            && let Some(present) =
+                self.shared.store.database(tenant, &name).await.map_err(RuntimeError::from)?
         {
-            return self.present(tenant, present, mode);
+            return Ok(self.present(tenant, present, mode)?);
         }
         let connector = self.connector(engine)?;
         let params = Params::new(params)?;
@@ -208,31 +231,47 @@ impl Runtime {
 
         let store = &self.shared.store;
         let lease = self.shared.limits.instance_wait + self.shared.limits.call_wall * 2;
-        let bucket = store.begin(tenant, connector.engine(), lease).await?;
+        let begun = store.begin(tenant, connector.engine(), lease).await;
+        let bucket = begun.map_err(RuntimeError::from)?;
         let engine = connector.engine();
         let buckets =
             self.shared.buckets(tenant, engine, bucket.clone(), self.administrator).await?;
-        let connecting =
-            database::connect(&self.shared, &connector, tenant, policy, buckets, params);
-        let row = match connecting.await {
-            Ok(()) => Registered {
-                name: name.written.clone(),
-                engine: connector.engine().to_owned(),
-                profile,
-                bucket: bucket.id(),
-                created_at: self.shared.clock.now().await,
-                administrator: self.administrator,
-            },
-            Err(error) => {
-                store.discard(bucket.id()).await?;
-                return Err(error);
-            }
+        let connecting = database::connect(
+            &self.shared,
+            &connector,
+            tenant,
+            Arc::clone(&policy),
+            buckets,
+            params,
+        );
+        let connected = connecting.await;
+        let row = Registered {
+            name: name.written.clone(),
+            engine: connector.engine().to_owned(),
+            profile,
+            bucket: bucket.id(),
+            created_at: self.shared.clock.now().await,
+            administrator: self.administrator,
         };
-        match store.commit(tenant, &name, row.clone(), mode == CreateMode::Replace).await? {
+        let prepared = match connected {
+            Ok(()) => {
+                let (shared, connector) = (Arc::clone(&self.shared), connector.clone());
+                let nameless =
+                    Database::nameless(shared, connector, tenant.clone(), row.clone(), policy);
+                prepare(nameless).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = prepared {
+            store.discard(bucket.id()).await.map_err(RuntimeError::from)?;
+            return Err(error);
+        }
+        let committed = store.commit(tenant, &name, row.clone(), mode == CreateMode::Replace).await;
+        match committed.map_err(RuntimeError::from)? {
             Commit::Done => Ok(Created::Created(self.open(tenant, connector, row))),
             Commit::NameTaken(present) => {
-                store.discard(bucket.id()).await?;
-                self.present(tenant, present, mode)
+                store.discard(bucket.id()).await.map_err(RuntimeError::from)?;
+                Ok(self.present(tenant, present, mode)?)
             }
         }
     }

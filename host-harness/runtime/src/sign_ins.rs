@@ -1,7 +1,7 @@
-//! Sign-ins that this process has begun: which answer belongs to which, and how each ended.
+//! Sign-ins that a session has begun: which answer belongs to which, and how each ended.
 //!
 //! An answer is matched by the `state` of the link that was given out, so it only ever reaches the
-//! database whose sign-in was begun here; what another process or session began is not known.
+//! database whose sign-in was begun here; what another session began is not known.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,12 +22,20 @@ pub struct SignIns(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    waiting: Mutex<Vec<Waiting>>,
-    settled: Mutex<Vec<Settled>>,
+    state: Mutex<State>,
     changed: Notify,
 }
 
+#[derive(Default)]
+struct State {
+    waiting: Vec<Waiting>,
+    settled: Vec<Settled>,
+    /// Numbers the sign-ins: what a connector calls them is only for the connector.
+    begun: u64,
+}
+
 struct Waiting {
+    number: u64,
     database: Database,
     id: String,
     state: Option<String>,
@@ -59,20 +67,29 @@ impl SignIns {
         let pending = database.begin_sign_in(method).await?;
         let left = pending.expires_at.duration_since(database.now().await);
         let until = Instant::now() + left.unwrap_or_default().min(LONGEST_WAIT);
-        let mut waiting = self.waiting();
-        waiting.retain(|other| other.database.name() != database.name());
-        waiting.push(Waiting {
+        let mut state = self.lock();
+        state.waiting.retain(|other| !other.database.is(database));
+        state.begun += 1;
+        let number = state.begun;
+        state.waiting.push(Waiting {
+            number,
             database: database.clone(),
             id: pending.id.clone(),
             state: state_of(&pending.url),
             until,
             answered: false,
         });
-        drop(waiting);
+        drop(state);
         if let Some(interval) = pending.poll_interval {
-            tokio::spawn(self.clone().poll(database.clone(), pending.id.clone(), interval));
+            tokio::spawn(self.clone().poll(number, database.clone(), pending.id.clone(), interval));
         }
         Ok(pending)
+    }
+
+    /// Forgets the sign-in to a database of which nothing came.
+    pub fn forget(&self, database: &Database) {
+        self.lock().waiting.retain(|waiting| !waiting.database.is(database));
+        self.0.changed.notify_waiters();
     }
 
     /// Takes a redirect's query; returns the name of the database that is signed in to now.
@@ -85,32 +102,31 @@ impl SignIns {
     ) -> Result<String, Arc<RuntimeError>> {
         let state = query.iter().find(|(name, _)| name == "state").map(|(_, value)| value.as_str());
         let found = {
-            let mut waiting = self.waiting();
+            let mut locked = self.lock();
             let now = Instant::now();
             let matches = |w: &&mut Waiting| {
                 !w.answered && w.state.is_some() && w.state.as_deref() == state && w.until > now
             };
-            waiting.iter_mut().find(matches).map(|w| {
+            locked.waiting.iter_mut().find(matches).map(|w| {
                 w.answered = true;
-                (w.database.clone(), w.id.clone())
+                (w.number, w.database.clone(), w.id.clone())
             })
         };
-        let (database, id) = found.ok_or(RuntimeError::NoSuchSignIn)?;
+        let (number, database, id) = found.ok_or(RuntimeError::NoSuchSignIn)?;
         let outcome = database.complete_sign_in(&id, SignInAnswer::Redirect(query)).await;
         match outcome {
             Ok(_) => {
-                self.settle(&id, Ok(()));
+                self.settle(number, Ok(()));
                 Ok(database.name().to_owned())
             }
             Err(error) => {
                 let error = Arc::new(error);
                 if passes(&error) {
-                    self.waiting()
-                        .iter_mut()
-                        .filter(|w| w.id == id)
-                        .for_each(|w| w.answered = false);
+                    let mut state = self.lock();
+                    let waiting = state.waiting.iter_mut().find(|w| w.number == number);
+                    waiting.into_iter().for_each(|waiting| waiting.answered = false);
                 } else {
-                    self.settle(&id, Err(Arc::clone(&error)));
+                    self.settle(number, Err(Arc::clone(&error)));
                 }
                 Err(error)
             }
@@ -119,75 +135,78 @@ impl SignIns {
 
     /// The databases that wait for somebody to sign in.
     pub fn databases(&self) -> Vec<String> {
-        self.waiting().iter().map(|waiting| waiting.database.name().to_owned()).collect()
+        self.lock().waiting.iter().map(|waiting| waiting.database.name().to_owned()).collect()
     }
 
     /// What has ended since this was last asked.
     pub fn take_settled(&self) -> Vec<Settled> {
-        std::mem::take(&mut self.0.settled.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut state = self.lock();
+        state.expire();
+        std::mem::take(&mut state.settled)
     }
 
     /// Waits until no sign-in is waited for any more, and tells how they ended.
     pub async fn settled(&self) -> Vec<Settled> {
         loop {
             let changed = self.0.changed.notified();
-            let first = self.waiting().iter().map(|waiting| waiting.until).min();
-            let Some(until) = first else { return self.take_settled() };
-            if tokio::time::timeout_at(until, changed).await.is_err() {
-                self.expire();
-            }
+            let first = {
+                let mut state = self.lock();
+                state.expire();
+                match state.waiting.iter().map(|waiting| waiting.until).min() {
+                    None => return std::mem::take(&mut state.settled),
+                    Some(until) => until,
+                }
+            };
+            let _ = tokio::time::timeout_at(first, changed).await;
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_waiting(&self, id: &str) -> bool {
-        self.waiting().iter().any(|waiting| waiting.id == id && waiting.until > Instant::now())
-    }
-
-    fn settle(&self, id: &str, outcome: Result<(), Arc<RuntimeError>>) {
-        let mut waiting = self.waiting();
-        let Some(at) = waiting.iter().position(|waiting| waiting.id == id) else { return };
-        let database = waiting.swap_remove(at).database.name().to_owned();
-        drop(waiting);
-        self.ended(Settled { database, outcome: Some(outcome) });
-    }
-
-    fn expire(&self) {
+    fn is_waiting(&self, number: u64) -> bool {
         let now = Instant::now();
-        let late: Vec<String> = {
-            let mut waiting = self.waiting();
-            let late = waiting.iter().filter(|w| w.until <= now);
-            let late = late.map(|w| w.database.name().to_owned()).collect();
-            waiting.retain(|waiting| waiting.until > now);
-            late
-        };
-        for database in late {
-            self.ended(Settled { database, outcome: None });
-        }
+        self.lock().waiting.iter().any(|waiting| waiting.number == number && waiting.until > now)
     }
 
-    fn ended(&self, settled: Settled) {
-        self.0.settled.lock().unwrap_or_else(PoisonError::into_inner).push(settled);
+    fn settle(&self, number: u64, outcome: Result<(), Arc<RuntimeError>>) {
+        self.lock().settle(number, Some(outcome));
         self.0.changed.notify_waiters();
     }
 
-    async fn poll(self, database: Database, id: String, mut interval: Duration) {
+    async fn poll(self, number: u64, database: Database, id: String, mut interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
-            if !self.is_waiting(&id) {
+            if !self.is_waiting(number) {
                 return;
             }
             match database.complete_sign_in(&id, SignInAnswer::Poll).await {
-                Ok(SignInOutcome::Done) => return self.settle(&id, Ok(())),
+                Ok(SignInOutcome::Done) => return self.settle(number, Ok(())),
                 Ok(SignInOutcome::Pending(pending)) => {
                     interval = pending.poll_interval.unwrap_or(interval);
                 }
                 Err(error) if passes(&error) => {}
-                Err(error) => return self.settle(&id, Err(Arc::new(error))),
+                Err(error) => return self.settle(number, Err(Arc::new(error))),
             }
+        }
+    }
+}
+
+impl State {
+    fn settle(&mut self, number: u64, outcome: Option<Result<(), Arc<RuntimeError>>>) {
+        let found = self.waiting.iter().position(|waiting| waiting.number == number);
+        let Some(at) = found else { return };
+        let database = self.waiting.swap_remove(at).database.name().to_owned();
+        self.settled.push(Settled { database, outcome });
+    }
+
+    /// Lets go of those that nobody has answered in time. One that is being answered ends by that.
+    fn expire(&mut self) {
+        let now = Instant::now();
+        let late = self.waiting.iter().filter(|w| w.until <= now && !w.answered);
+        for number in late.map(|waiting| waiting.number).collect::<Vec<_>>() {
+            self.settle(number, None);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! One tenant's SQL: takes a statement, gives an answer.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use datafusion::execution::session_state::SessionState;
-use datasource_runtime::{CreateMode, Created, Database, Description, Runtime, TenantId};
+use datasource_runtime::{
+    CreateMode, Created, Database, Description, Preparing, Runtime, TenantId,
+};
 
 use crate::answer::Answer;
 use crate::catalog::folded;
@@ -76,13 +78,23 @@ impl Session {
         sign_in::answer(&database, &desk.begin(&database, way).await?)
     }
 
-    /// What was done, or where somebody has to sign in first.
-    async fn done(&self, database: &Database, what: &str) -> Result<Answer, SqlError> {
+    /// What was altered, or where somebody has to sign in now.
+    async fn altered(&self, database: &Database) -> Result<Answer, SqlError> {
         match &self.desk {
             Some(desk) if sign_in::waits(database).await? => {
-                sign_in::answer(database, &desk.begin(database, None).await?)
+                match desk.begin(database, None).await {
+                    Ok(pending) => sign_in::answer(database, &pending),
+                    Err(error) => Err(SqlError::Unsupported {
+                        message: format!(
+                            "Database `{}` was altered, but its sign-in cannot begin: {}",
+                            database.name(),
+                            error.to_string().trim_end_matches('.')
+                        ),
+                        hint: error.hint(),
+                    }),
+                }
             }
-            _ => done(database, what),
+            _ => done(database, "was altered"),
         }
     }
 
@@ -107,7 +119,7 @@ impl Session {
                 refuse_mask(&parameters)?;
                 let database = self.queries().database(&name).await?;
                 database.alter_params(&parameters.to_json()).await?;
-                self.done(&database, "was altered").await
+                self.altered(&database).await
             }
             Statement::DropDatabase { name, if_exists } => self.drop(&name, if_exists).await,
             Statement::ShowDatabases => {
@@ -136,7 +148,7 @@ impl Session {
 
     /// The database that USE has set.
     pub fn current_database(&self) -> Option<String> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.current).clone()
     }
 
     /// The names of the databases there are.
@@ -168,7 +180,7 @@ impl Session {
     }
 
     fn set_current(&self, name: Option<String>) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        *lock(&self.current) = name;
     }
 
     fn queries(&self) -> Queries<'_> {
@@ -191,21 +203,45 @@ impl Session {
         let Some(engine) = engine else { return Err(self.engine_missing()) };
         refuse_mask(parameters)?;
         let json = match self.environment {
-            Some(environment) if parameters.names().next().is_none() => {
+            Some(environment) if !parameters.are_written() => {
                 self.parameters_of(engine, environment)
             }
             _ => parameters.to_json(),
         };
-        match self.runtime.create_database(&self.tenant, name, engine, &json, mode).await? {
-            Created::Created(database) => match self.done(&database, "was created").await {
-                // Nothing is left of a create that failed.
-                Err(error) if mode != CreateMode::Replace => {
-                    self.runtime.drop_database(&self.tenant, name).await?;
-                    Err(error)
+        // A sign-in begins before the database gets its name: where it cannot, nothing was created,
+        // and what was to be replaced is still there.
+        let begun = Mutex::new(None);
+        let prepare = |database: Database| -> Preparing<'_, SqlError> {
+            let (desk, begun) = (self.desk.as_ref(), &begun);
+            Box::pin(async move {
+                if let Some(desk) = desk
+                    && sign_in::waits(&database).await?
+                {
+                    let pending = desk.begin(&database, None).await?;
+                    *lock(begun) = Some((database, pending));
                 }
-                answer => answer,
-            },
-            Created::Existed(database) => done(&database, "existed already and was kept"),
+                Ok(())
+            })
+        };
+        let (runtime, tenant) = (&self.runtime, &self.tenant);
+        let created =
+            runtime.create_database_with(tenant, name, engine, &json, mode, prepare).await;
+        let begun = lock(&begun).take();
+        match (created, begun) {
+            (Ok(Created::Created(database)), Some((_, pending))) => {
+                sign_in::answer(&database, &pending)
+            }
+            (Ok(Created::Created(database)), None) => done(&database, "was created"),
+            (other, begun) => {
+                if let (Some(desk), Some((database, _))) = (&self.desk, begun) {
+                    desk.sign_ins.forget(&database);
+                }
+                match other? {
+                    Created::Created(database) | Created::Existed(database) => {
+                        done(&database, "existed already and was kept")
+                    }
+                }
+            }
         }
     }
 
@@ -278,6 +314,10 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("tenant", &self.tenant).finish_non_exhaustive()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn done(database: &Database, what: &str) -> Result<Answer, SqlError> {

@@ -197,3 +197,22 @@ fn what_is_installed_has_to_be_parameters_of_the_connector() {
     let cloud = json!({"client_id": "00000000-0000-0000-0000-000000000001", "cloud": "china"});
     let _ = install(&stage, &cloud).fails_saying(&["`china` is not approved"]);
 }
+
+#[test]
+fn the_installed_secret_does_not_follow_a_connection_to_another_cloud() {
+    let stage = Stage::new(Profile::Business);
+    let _ = install(&stage, &json!(stage.application())).succeeds();
+    let mut china = stage.params_of("chen@contoso.cn", "contoso.cn");
+    china.insert("cloud".into(), "china".into());
+    let approve = ["--approve", "global", "--approve", "china", "--callback-port", "0"];
+    let run = |statement: &str| Answer::of(&stage.host(statement).args(approve).output().unwrap());
+    let _ = run(&create("drive", &json!(china))).succeeds();
+    stage.forget_journal();
+    stage.control().advance(std::time::Duration::from_secs(48 * 3600)).unwrap();
+    // Without an application of its own the connection falls back to the installed one.
+    let changes = json!({"client_id": null, "client_secret": null});
+    let altered = run(&format!("ALTER DATABASE drive SET PARAMETERS = {changes}"));
+    assert_eq!(altered.status, Some(1), "{}", altered.out);
+    let asked = stage.journal();
+    assert!(asked.iter().all(|request| !request.host.ends_with(".cn")), "{asked:?}");
+}

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use datasource_e2e::{Answer, Fault, Profile, Stage, Step};
 
@@ -29,6 +29,14 @@ fn requests(stage: &Stage) -> usize {
 fn small_pages(stage: &Stage) {
     let pages = serde_json::json!({"delta_page_limit": 3});
     stage.control().vary(&pages).unwrap();
+}
+
+fn wait_until(done: impl Fn() -> bool) {
+    let give_up = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < give_up, "it did not come to that within 30 s");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn many(count: usize) -> Vec<String> {
@@ -95,16 +103,14 @@ fn a_killed_enumeration_is_taken_up_where_it_was() {
     let stage = connected(&files.iter().map(String::as_str).collect::<Vec<_>>());
     small_pages(&stage);
     // The sixth page hangs, and the process that asked for it dies.
-    let hang = Fault::late(4_000).on_path("*/delta*").nth(6);
+    let hang = Fault::late(8_000).on_path("*/delta*").nth(6);
     stage.control().add_fault(&hang).unwrap();
     let mut command = stage.host(FILES);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(2_500));
+    wait_until(|| requests(&stage) >= 5);
     child.kill().unwrap();
     child.wait().unwrap();
     stage.control().clear_faults().unwrap();
-    let before = requests(&stage);
-    assert!(before >= 4, "{before} pages were read");
     stage.forget_journal();
     assert_eq!(paths(&stage).len(), 30);
     let whole = 30_usize.div_ceil(3) + 2;
@@ -192,4 +198,24 @@ fn an_instance_makes_as_many_requests_as_it_needs() {
     let rows = stage.sql("SELECT COUNT(*) AS n FROM drive.files").rows();
     assert_eq!(rows[0]["n"], 1_100);
     assert!(requests(&stage) > 1_000);
+}
+
+#[test]
+fn a_feed_that_is_taken_away_leads_to_a_walk() {
+    let stage = connected(&["a/b.csv", "c.csv"]);
+    assert_eq!(paths(&stage), ["a/b.csv", "c.csv"]);
+    let forbidden = Fault::status(403).on_path("*/delta*").times(0);
+    stage.control().add_fault(&forbidden).unwrap();
+    stage.forget_journal();
+    assert_eq!(paths(&stage), ["a/b.csv", "c.csv"]);
+    let feed = stage.journal().into_iter().filter(|r| r.path.contains("delta")).count();
+    assert!(feed <= 2, "{feed} requests");
+}
+
+#[test]
+fn a_listing_waits_as_long_as_the_service_asks() {
+    let stage = connected(&["a.csv"]);
+    let busy = Fault::status(429).retry_after("300").on_path("*/delta*").times(2);
+    stage.control().add_fault(&busy).unwrap();
+    assert_eq!(paths(&stage), ["a.csv"]);
 }

@@ -126,3 +126,22 @@ fn the_prompts_background_check_finds_a_revoked_credential_before_a_query_does()
     let tables = stage.sql("SHOW TABLES FROM system").rows();
     assert_eq!(tables[0]["name"], "health");
 }
+
+#[test]
+fn one_database_that_cannot_be_looked_at_does_not_hide_the_others() {
+    let stage = Stage::new(Profile::Business);
+    let _ = stage.create("sound").succeeds();
+    let mut china = stage.params_of("chen@contoso.cn", "contoso.cn");
+    china.insert("cloud".into(), "china".into());
+    let create = format!(
+        "CREATE DATABASE far WITH engine = 'one_drive', parameters = {}",
+        serde_json::json!(china)
+    );
+    let mut approved = stage.host(&create);
+    approved.args(["--approve", "global", "--approve", "china"]);
+    let _ = Answer::of(&approved.output().unwrap()).succeeds();
+    let answer = doctor(&stage);
+    assert_eq!(answer.status, Some(1));
+    assert!(line(&answer, "connector").contains("`china` is not approved"), "{}", answer.out);
+    assert!(line(&answer, "drive").contains("can be read"), "{}", answer.out);
+}

@@ -111,7 +111,8 @@ fn plain_text_is_chunks_with_their_source() {
 
 #[test]
 fn the_same_rows_by_pyarrow_polars_and_duckdb() {
-    let formats = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../component/formats");
+    let formats =
+        Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../component/formats");
     let folder = formats.join("tests/data/written");
     let names = [
         "pyarrow.csv",

@@ -60,7 +60,7 @@ fn entries(list: &str) -> Vec<(String, String)> {
 #[test]
 fn every_answer_in_the_list_is_what_comes() {
     let stage = stage();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("MISTAKES.md");
+    let path = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("MISTAKES.md");
     let entries = entries(&std::fs::read_to_string(path).unwrap());
     assert!(entries.len() >= 30, "{}", entries.len());
     let mut wrong = String::new();

@@ -158,3 +158,36 @@ fn a_sharing_link_leads_to_a_folder_of_another_persons_drive() {
     params.insert("share_link".into(), link.replace("Shared", "Private").into());
     let _ = stage.create_with("private", &params).fails_saying(&["`share_link`", "Ask for"]);
 }
+
+#[test]
+fn a_folder_that_is_renamed_is_followed_and_one_that_is_deleted_is_told() {
+    let (stage, created) = connected(json!({"folder_path": "Reports"}));
+    let _ = created.succeeds();
+    stage.control().edit("primary", &[Step::rename("Reports", "Renamed")]).unwrap();
+    assert_eq!(paths(&stage), ["2026/q4.csv", "q3.csv"]);
+    assert_eq!(one(&stage, "q4.csv"), 4, "by its bare name, too");
+    stage.control().edit("primary", &[Step::delete("Renamed")]).unwrap();
+    let _ = stage.sql(FILES).fails_saying(&["does not know the item"]);
+}
+
+#[test]
+fn a_folder_is_followed_in_china_where_paths_from_it_do_not_work() {
+    let stage = Stage::new(Profile::Business);
+    let file = [Step::write("Base/in/one.csv", "a\n1\n"), Step::write("out.csv", "a\n2\n")];
+    stage.control().edit("chen@contoso.cn", &file).unwrap();
+    let mut params = stage.params_of("chen@contoso.cn", "contoso.cn");
+    params.insert("cloud".into(), "china".into());
+    params.insert("folder_path".into(), "Base".into());
+    let create =
+        format!("CREATE DATABASE drive WITH engine = 'one_drive', parameters = {}", json!(params));
+    let run = |statement: &str| {
+        let mut command = stage.host(statement);
+        let output = command.args(["--approve", "global", "--approve", "china"]).output().unwrap();
+        datasource_e2e::Answer::of(&output)
+    };
+    let _ = run(&create).succeeds();
+    let query = "SELECT a FROM drive.`in/one.csv`";
+    assert_eq!(run(query).rows(), [json!({"a": 1})]);
+    stage.control().edit("chen@contoso.cn", &[Step::rename("Base", "Moved")]).unwrap();
+    assert_eq!(run(query).rows(), [json!({"a": 1})]);
+}

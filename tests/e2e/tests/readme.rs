@@ -10,7 +10,8 @@ use rexpect::session::spawn_command;
 
 /// The lines of the session.
 fn session() -> Vec<String> {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme =
+        Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../README.md");
     let readme = std::fs::read_to_string(readme).unwrap();
     let from = readme.split_once("A first session").unwrap().1;
     let block = from.split("```").nth(1).unwrap();

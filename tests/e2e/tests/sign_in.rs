@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
 
-use std::thread::sleep;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use datasource_e2e::{Profile, Stage, UserChanges, visit};
+use datasource_e2e::{Answer, Fault, Profile, Stage, UserChanges, visit};
 use serde_json::{Map, Value, json};
 
 const QUERY: &str = "SELECT name FROM drive.files LIMIT 1";
@@ -249,12 +250,11 @@ fn a_service_that_cannot_be_reached_does_not_use_the_answer_up() {
     let stage = Stage::new(Profile::Business);
     let sign_in = begun(&stage);
     let location = stage.control().sign_in(&sign_in.url(), "ann@contoso.com").unwrap();
-    let fault = datasource_e2e::Fault::status(503).on_host("login.microsoftonline.com").times(0);
+    let fault = Fault::status(503).on_host("login.microsoftonline.com").times(0);
     stage.control().add_fault(&fault).unwrap();
     let (status, page) = visit(&location);
     assert_eq!(status, 403, "{page}");
     stage.control().clear_faults().unwrap();
-    sleep(Duration::from_millis(50));
     assert_eq!(visit(&location).0, 200);
     let _ = sign_in.ends().succeeds();
 }
@@ -267,4 +267,75 @@ fn a_parameter_without_a_person_or_an_application_says_what_is_missing() {
         .create_with("drive", params.as_object().unwrap())
         .fails_saying(&["`client_id` is missing", "access_token"]);
     assert!(stage.sql("SHOW DATABASES").rows().is_empty());
+}
+
+#[test]
+fn a_browser_that_goes_away_does_not_lose_the_sign_in() {
+    let stage = Stage::new(Profile::Business);
+    let sign_in = begun(&stage);
+    let location = stage.control().sign_in(&sign_in.url(), "ann@contoso.com").unwrap();
+    let slow = Fault::late(1_500).on_host("login.microsoftonline.com").times(1);
+    stage.control().add_fault(&slow).unwrap();
+    let (authority, path) = location.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let address = authority.replace("localhost", "127.0.0.1");
+    let mut browser = TcpStream::connect(address).unwrap();
+    write!(browser, "GET /{path} HTTP/1.1\r\nHost: {authority}\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    drop(browser);
+    let _ = sign_in.ends().succeeds();
+    assert_eq!(stage.sql(QUERY).rows().len(), 1);
+}
+
+/// A port that another program has, and that program.
+fn taken_port() -> (String, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    (listener.local_addr().unwrap().port().to_string(), listener)
+}
+
+fn run_at(stage: &Stage, port: &str, statement: &str) -> Answer {
+    Answer::of(&stage.host(statement).args(["--callback-port", port]).output().unwrap())
+}
+
+#[test]
+fn a_database_is_not_replaced_by_one_whose_sign_in_cannot_begin() {
+    let stage = Stage::new(Profile::Business);
+    let _ = stage.create("drive").succeeds();
+    let (port, _program) = taken_port();
+    let replace = create(&stage.application()).replace("CREATE", "CREATE OR REPLACE");
+    let _ = run_at(&stage, &port, &replace).fails_saying(&["is not free", "--callback-port"]);
+    assert_eq!(stage.sql(QUERY).rows().len(), 1);
+    let new = create(&stage.application()).replace("drive WITH", "other WITH");
+    let _ = run_at(&stage, &port, &new).fails_saying(&["is not free"]);
+    assert_eq!(stage.sql("SHOW DATABASES").rows().len(), 1);
+}
+
+#[test]
+fn an_alter_whose_sign_in_cannot_begin_says_what_was_done_and_what_was_not() {
+    let stage = Stage::new(Profile::Business);
+    let _ = stage.create("drive").succeeds();
+    let (port, _program) = taken_port();
+    let anew = r#"ALTER DATABASE drive SET PARAMETERS = {"grant_type": "authorization_code"}"#;
+    let _ = run_at(&stage, &port, anew)
+        .fails_saying(&["was altered, but its sign-in cannot begin", "is not free"]);
+}
+
+#[test]
+fn signing_in_again_changes_nothing_else() {
+    let stage = Stage::new(Profile::Business);
+    let _ = stage.create("drive").succeeds();
+    for other in [json!({"folder_path": "geo"}), json!({"refresh_token": null})] {
+        let mut changes = json!({"grant_type": "authorization_code"});
+        changes.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+        let _ = stage.alter("drive", &changes).fails_saying(&["are two statements"]);
+    }
+    assert_eq!(state_of(&stage), "ready");
+}
+
+#[test]
+fn a_database_that_waits_does_not_become_ready_without_tokens() {
+    let stage = Stage::new(Profile::Business);
+    begun(&stage).killed();
+    let _ =
+        stage.alter("drive", &json!({"grant_type": "refresh_token"})).fails_saying(&["Neither"]);
+    assert_eq!(state_of(&stage), "pending-authorization");
 }

@@ -1,7 +1,9 @@
 //! What is kept of a drive's catalogue: which segments make it up, and where its feed goes on.
 //!
-//! The manifest is swapped as a whole, so readers see the old state until the new one is whole.
+//! The manifest is swapped as a whole, so a state is seen only once it is whole.
 //! Segments are written before they are named, and deleted once no manifest names them.
+
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -103,8 +105,8 @@ pub(super) fn load(ports: &Ports, drive: &str, person: &str) -> Result<Loaded> {
     Ok(Loaded { manifest: ours.unwrap_or_else(|| Manifest::new(person)), bytes })
 }
 
-/// Puts a manifest in the place of the one that was read, and deletes what it no longer names;
-/// false if another was faster.
+/// Puts a manifest in the place of the one that was read, and deletes the segments that only the
+/// loser names; false if another was faster.
 pub(super) fn swap(
     ports: &Ports,
     drive: &str,
@@ -114,15 +116,13 @@ pub(super) fn swap(
     after.revision = before.manifest.revision + 1;
     let bytes = serde_json::to_vec(&after)
         .map_err(|_| Error::new(ErrorKind::Internal, "A manifest is no JSON."))?;
-    let store = &ports.store;
-    let expected = before.bytes.as_deref();
-    if !store.compare_and_swap(Bucket::Connection, &key(drive), expected, &bytes)? {
-        return Ok(false);
-    }
-    let kept: std::collections::HashSet<&String> = after.named().collect();
-    for gone in before.manifest.named().filter(|segment| !kept.contains(segment)) {
+    let (store, expected) = (&ports.store, before.bytes.as_deref());
+    let ours = store.compare_and_swap(Bucket::Connection, &key(drive), expected, &bytes)?;
+    let (kept, lost) = if ours { (&after, &before.manifest) } else { (&before.manifest, &after) };
+    let kept: HashSet<&String> = kept.named().collect();
+    for gone in lost.named().filter(|segment| !kept.contains(segment)) {
         // What stays behind costs room and nothing else.
         let _ = store.delete(Bucket::Connection, gone);
     }
-    Ok(true)
+    Ok(ours)
 }

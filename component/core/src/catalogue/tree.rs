@@ -181,11 +181,13 @@ impl Tree {
         Children { first, list }
     }
 
-    /// A walk that begins in the folder of an id, or in the root, breadth first and by name.
-    pub(crate) fn walk(&self, folder: Option<&str>, recursive: bool) -> TreeWalk {
-        let start = folder.map_or_else(|| self.root(), |id| self.find(id));
-        let waiting = start.into_iter().map(|row| (row, String::new(), 0)).collect();
-        TreeWalk { children: self.children(), waiting, recursive }
+    /// A walk that begins in the folder of an id, or in the root, breadth first and by name; `None`
+    /// where there is no such folder.
+    pub(crate) fn walk(&self, folder: Option<&str>, recursive: bool) -> Option<TreeWalk> {
+        let start = folder.map_or_else(|| self.root(), |id| self.find(id))?;
+        self.item(start).filter(|item| item.kind.holds_items())?;
+        let waiting = [(start, String::new(), 0)].into();
+        Some(TreeWalk { children: self.children(), waiting, recursive })
     }
 }
 
@@ -262,7 +264,7 @@ mod tests {
     }
 
     fn paths(tree: &Tree) -> Vec<String> {
-        let mut walk = tree.walk(None, true);
+        let mut walk = tree.walk(None, true).unwrap();
         let mut paths = Vec::new();
         while let Some(folder) = walk.next_folder(tree) {
             paths.extend(folder.into_iter().map(|(path, _)| path));
@@ -341,9 +343,13 @@ mod tests {
     #[test]
     fn a_walk_may_begin_in_a_folder() {
         let tree = tree(drive());
-        let mut walk = tree.walk(Some("a"), true);
+        let mut walk = tree.walk(Some("a"), true).unwrap();
         let folder: Vec<_> = walk.next_folder(&tree).unwrap().into_iter().map(|f| f.0).collect();
         assert_eq!(folder, ["b.csv"]);
-        assert!(tree.walk(Some("unknown"), true).next_folder(&tree).is_none());
+        let mut tree = tree;
+        tree.apply(Change::Gone("a".into()));
+        for none in ["unknown", "b", "a"] {
+            assert!(tree.walk(Some(none), true).is_none(), "{none}");
+        }
     }
 }

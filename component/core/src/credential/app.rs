@@ -30,18 +30,23 @@ pub(crate) struct App {
 impl App {
     /// The application that the settings mean.
     pub(crate) fn of(settings: &Settings, ports: &Ports) -> Result<Self> {
-        let installed = installed(ports.store.as_ref())?;
         let cloud = settings.cloud();
-        match (&settings.client_id, installed) {
-            (None, Some(host)) => Ok(Self {
+        let host = match &settings.client_id {
+            None => installed(ports.store.as_ref())?,
+            Some(_) => None,
+        };
+        match host {
+            // The secret goes to the cloud that it was installed for, and nowhere else.
+            Some(host) if host.cloud() != cloud => Err(other_cloud()),
+            Some(host) => Ok(Self {
                 client_id: host.client_id.clone(),
                 client_secret: host.client_secret.clone(),
                 directory: host.directory().unwrap_or("organizations").to_owned(),
                 cloud,
                 from_host: true,
             }),
-            (client_id, _) => Ok(Self {
-                client_id: client_id.clone(),
+            None => Ok(Self {
+                client_id: settings.client_id.clone(),
                 client_secret: settings.client_secret.clone(),
                 directory: settings.directory().ok_or_else(no_directory)?.to_owned(),
                 cloud,
@@ -62,13 +67,16 @@ impl App {
         given: &[&'static str],
         ports: &Ports,
     ) -> Result<()> {
-        let Some(host) = installed(ports.store.as_ref())? else { return Ok(()) };
-        if settings.cloud.is_none() {
-            settings.cloud.clone_from(&host.cloud);
-        }
+        let host = installed(ports.store.as_ref());
         if settings.client_id.is_some() {
+            // An application of one's own does not depend on whether the installed one is sound.
+            if let (None, Ok(Some(host))) = (&settings.cloud, host) {
+                settings.cloud.clone_from(&host.cloud);
+            }
             return Ok(());
         }
+        let Some(host) = host? else { return Ok(()) };
+        settings.cloud.clone_from(&host.cloud);
         if settings.scopes.is_none() {
             settings.scopes.clone_from(&host.scopes);
         }
@@ -181,6 +189,16 @@ fn installed(store: &dyn Store) -> Result<Option<Settings>> {
         return Err(wrong("`client_id` is missing"));
     }
     Ok(Some(settings))
+}
+
+fn other_cloud() -> Error {
+    Error::new(
+        ErrorKind::InvalidParams,
+        "The application that is installed in the host belongs to another cloud than this \
+         connection.",
+    )
+    .actor(Actor::HostOperator)
+    .hint("Create the database again with CREATE OR REPLACE DATABASE.")
 }
 
 fn no_directory() -> Error {

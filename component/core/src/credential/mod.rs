@@ -48,6 +48,9 @@ pub(crate) struct Tokens {
     pub(crate) expires_at: Option<TimestampMs>,
     /// As the token endpoint named them.
     pub(crate) scopes: Vec<String>,
+    /// What a challenge of Graph asked for, to be carried in the next sign-in.
+    #[serde(default)]
+    pub(crate) claims: Option<String>,
     /// Why the refresh token was refused for good, so that nobody asks again.
     pub(crate) refused: Option<Refusal>,
 }
@@ -77,6 +80,7 @@ impl Tokens {
                 self.expires_at = Some(exp.unwrap_or(now + DEFAULT_LIFETIME_MS));
                 self.scopes = entra::scopes_of(&token);
                 self.access = Some(token);
+                self.claims = None;
             }
         }
         match std::mem::take(&mut changes.refresh_token) {
@@ -388,6 +392,11 @@ impl BearerSource for StoredCredential {
     ) -> LocalFuture<'a, Result<Secret>> {
         Box::pin(async move {
             let record = self.records.load()?;
+            if let Some(claims) = failure.claims()
+                && record.tokens.claims.as_deref() != Some(claims)
+            {
+                self.records.update(|record| record.tokens.claims = Some(claims.to_owned()))?;
+            }
             match &record.tokens.access {
                 Some(newer) if newer != refused => return Ok(newer.clone()),
                 _ => {}

@@ -56,6 +56,11 @@ impl GraphFailure {
         self.message.contains("Unable to initialize RPS")
     }
 
+    /// What a challenge asks for.
+    pub(crate) fn claims(&self) -> Option<&str> {
+        self.claims.as_deref()
+    }
+
     fn has_code(&self, code: &str) -> bool {
         self.codes.iter().any(|c| c.eq_ignore_ascii_case(code))
     }

@@ -52,31 +52,27 @@ impl Graph {
         url: &GraphUrl,
         deadline: Deadline,
     ) -> Result<T> {
-        let mut cut = 0;
-        loop {
-            let mut response = self.authorized(url, deadline).await?;
-            match self.sender.read_body(&mut response, JSON_LIMIT).await {
-                Ok(body) if response.status == StatusCode::OK => return parse(&body),
-                Ok(body) => return Err(GraphFailure::read(&response, &body).into_error()),
-                Err(BodyError::TooLarge) => return Err(too_large()),
-                Err(BodyError::Cut(error)) if cut < 3 && error.is_transient() => cut += 1,
-                Err(BodyError::Cut(error)) => {
-                    return Err(Error::transport(self.cloud.graph_host, &error));
-                }
-            }
+        match self.whole(url, deadline).await? {
+            (response, body) if response.status == StatusCode::OK => parse(&body),
+            (response, body) => Err(GraphFailure::read(&response, &body).into_error()),
         }
     }
 
     /// GETs a page of a drive's feed.
     pub(crate) async fn feed(&self, url: &GraphUrl, deadline: Deadline) -> Result<Feed> {
+        match self.whole(url, deadline).await? {
+            (response, body) if response.status == StatusCode::OK => parse(&body).map(Feed::Page),
+            (response, body) => GraphFailure::read(&response, &body).of_feed(),
+        }
+    }
+
+    /// GETs an answer with its whole body; one that was cut is asked for again.
+    async fn whole(&self, url: &GraphUrl, deadline: Deadline) -> Result<(Response, Vec<u8>)> {
         let mut cut = 0;
         loop {
             let mut response = self.authorized(url, deadline).await?;
             match self.sender.read_body(&mut response, JSON_LIMIT).await {
-                Ok(body) if response.status == StatusCode::OK => {
-                    return parse(&body).map(Feed::Page);
-                }
-                Ok(body) => return GraphFailure::read(&response, &body).of_feed(),
+                Ok(body) => return Ok((response, body)),
                 Err(BodyError::TooLarge) => return Err(too_large()),
                 Err(BodyError::Cut(error)) if cut < 3 && error.is_transient() => cut += 1,
                 Err(BodyError::Cut(error)) => {

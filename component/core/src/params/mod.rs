@@ -141,6 +141,13 @@ impl ParamChanges {
         self.access_token.is_set() || self.refresh_token.is_set()
     }
 
+    /// Whether anything is said of the tokens: given, removed, or their end.
+    pub(crate) fn touches_tokens(&self) -> bool {
+        self.access_token != Change::Keep
+            || self.refresh_token != Change::Keep
+            || self.expires_at != Change::Keep
+    }
+
     /// The authorization code, if one is given.
     pub(crate) fn take_code(&mut self) -> Option<Secret> {
         match std::mem::take(&mut self.code) {

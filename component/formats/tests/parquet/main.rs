@@ -16,13 +16,15 @@ use tabular_formats::{BatchSize, FormatError};
 
 /// The bytes of a test file.
 fn bytes(name: &str) -> Vec<u8> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet");
+    let directory =
+        Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("tests/data/parquet");
     std::fs::read(directory.join(format!("{name}.parquet"))).unwrap()
 }
 
 /// The names of all test files.
 fn names() -> Vec<String> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet");
+    let directory =
+        Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("tests/data/parquet");
     let files = std::fs::read_dir(directory).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> =

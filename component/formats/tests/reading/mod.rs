@@ -1,12 +1,15 @@
 //! Reads bytes the way a caller does, and shows cells as text: for the tests of all formats that are
 //! read front to back.
 
+mod decode;
+
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
     Date32Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
 };
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
+pub(crate) use decode::decode;
 use tabular_formats::{FormatError, StreamDecoder, Tally};
 
 /// A file that was read to its end.
@@ -52,31 +55,6 @@ impl Read {
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.tally.warnings.iter().map(ToString::to_string).collect()
     }
-}
-
-/// Cuts `bytes` into chunks of these sizes, over and over, and decodes them.
-pub(crate) fn decode(
-    decoder: &mut impl StreamDecoder,
-    bytes: &[u8],
-    chunks: &[usize],
-) -> Result<Vec<RecordBatch>, FormatError> {
-    let mut batches = Vec::new();
-    let mut rest = bytes;
-    for size in chunks.iter().cycle() {
-        if rest.is_empty() || decoder.done() {
-            break;
-        }
-        let chunk = &rest[..rest.len().min(*size)];
-        let taken = decoder.decode(chunk)?;
-        let batch = decoder.take_batch()?;
-        assert!(taken == chunk.len() || batch.is_some() || decoder.done(), "no progress");
-        batches.extend(batch);
-        rest = &rest[taken..];
-    }
-    while let Some(batch) = decoder.finish()? {
-        batches.push(batch);
-    }
-    Ok(batches)
 }
 
 /// The cells of all rows, fields parted by `|`.

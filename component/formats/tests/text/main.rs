@@ -1,5 +1,8 @@
 //! Prose as its users meet it: what its chunks are, and that none of it is lost.
 
+#[path = "../reading/decode.rs"]
+mod decode;
+
 use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, RecordBatch};
 use proptest::prelude::*;
@@ -15,20 +18,7 @@ fn decode(
     bytes: &[u8],
     chunk: usize,
 ) -> Result<Vec<RecordBatch>, FormatError> {
-    let mut batches = Vec::new();
-    let mut rest = bytes;
-    while !rest.is_empty() && !decoder.done() {
-        let chunk = &rest[..rest.len().min(chunk)];
-        let taken = decoder.decode(chunk)?;
-        let batch = decoder.take_batch()?;
-        assert!(taken == chunk.len() || batch.is_some() || decoder.done(), "no progress");
-        batches.extend(batch);
-        rest = &rest[taken..];
-    }
-    while let Some(batch) = decoder.finish()? {
-        batches.push(batch);
-    }
-    Ok(batches)
+    decode::decode(decoder, bytes, &[chunk])
 }
 
 /// The texts of the first column.

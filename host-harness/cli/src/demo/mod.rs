@@ -15,11 +15,12 @@ use serde_json::{Map, Value, json};
 use crate::emulator::{Control, ReadyFile, Tokens};
 use crate::errors::CliError;
 use crate::host::{self, Host};
-use crate::options::{DemoOptions, Format, HostOptions, Role};
+use crate::options::{CALLBACK_PORT, DemoOptions, Format, HEALTH_INTERVAL, HostOptions, Role};
 use crate::output::Output;
 use crate::paths::default_state;
 use crate::prompt;
 use crate::speak::say;
+use crate::sql_command;
 use crate::workers::{WorkerSession, Workers};
 
 use child::EmulatorProcess;
@@ -92,8 +93,10 @@ async fn with_emulator(
     workers: Workers,
 ) -> Result<(), CliError> {
     let host = host_options(state, options, emulator.ready_file());
+    let background = workers.handle().clone();
     let opened = host::open(&host, workers).await?;
     if options.prompt {
+        sql_command::watch(&opened, &background, HEALTH_INTERVAL);
         open_prompt(&opened, emulator.ready(), &host::state(&host)?).await
     } else {
         show(&opened.session, emulator.ready()).await
@@ -204,7 +207,7 @@ fn host_options(state: &Path, options: &DemoOptions, ready_file: PathBuf) -> Hos
         ca: Vec::new(),
         approve: vec!["global".to_owned()],
         pin: None,
-        callback_port: 47334,
+        callback_port: CALLBACK_PORT,
         role: Role::Administrator,
     }
 }

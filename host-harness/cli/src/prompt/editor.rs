@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datasource_sql::{End, statements};
 use rustyline::completion::{Completer, Pair};
-use rustyline::error::ReadlineError;
+use rustyline::error::{ReadlineError, Signal};
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::MemHistory;
@@ -61,7 +61,9 @@ impl LineEditor {
     fn read_blocking(&mut self, prompt: &str) -> Result<Typed, CliError> {
         match self.0.readline(prompt) {
             Ok(input) => Ok(Typed::Input(input)),
-            Err(ReadlineError::Interrupted) => Ok(Typed::Cleared),
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(Signal::Interrupt)) => {
+                Ok(Typed::Cleared)
+            }
             Err(ReadlineError::Eof) => Ok(Typed::Left),
             Err(error) => Err(terminal(error)),
         }

@@ -41,7 +41,7 @@ pub(crate) async fn run(host: &Host, output: Output, state: &Path) -> Result<(),
     });
     let names = Arc::new(Mutex::new(Names::default()));
     let mut editor = LineEditor::new(Arc::clone(&names), &earlier)?;
-    let interrupts = Interrupts::listen();
+    let interrupts = Interrupts::listen()?;
     let mut prompt = Prompt { session, output, interrupts, names, history };
     say!("Statements end with a semicolon; \\? helps, Tab completes, \\q leaves.")?;
     loop {

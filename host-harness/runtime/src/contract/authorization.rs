@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::fault::Actor;
+use crate::error::RuntimeError;
 
 /// How a person signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,19 @@ impl FindingState {
             Self::Warning => "warning",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Finding {
+    /// What kept a connection from being looked at.
+    pub fn of_error(error: &RuntimeError) -> Self {
+        Self {
+            check: "connector".to_owned(),
+            state: FindingState::Failed,
+            evidence: error.to_string(),
+            actor: Some(error.actor()),
+            hint: error.hint(),
         }
     }
 }

@@ -33,8 +33,6 @@ pub(crate) enum Label {
     Connection,
     /// What an administrator set up for many connections.
     Installation,
-    /// What was found when connections were last looked at; the host's own, no guest sees it.
-    Health,
     /// Throttling hints that connections of one application share.
     Pause,
 }
@@ -44,7 +42,6 @@ impl Label {
         match self {
             Self::Connection => "connection",
             Self::Installation => "installation",
-            Self::Health => "health",
             Self::Pause => "pause",
         }
     }

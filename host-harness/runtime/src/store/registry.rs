@@ -192,7 +192,7 @@ impl Store {
         .await
     }
 
-    /// A database's bucket and its present profile.
+    /// A connection's bucket, and its database's present profile; none where it has no name yet.
     pub(crate) async fn connection_bucket(
         &self,
         tenant: &TenantId,
@@ -204,8 +204,8 @@ impl Store {
                 Ok(connection
                     .prepare_cached(
                         "SELECT sealed_key, profile FROM bucket
-                         JOIN database ON database.bucket = bucket.id AND database.tenant = bucket.tenant
-                         WHERE bucket.id = ?1 AND bucket.tenant = ?2",
+                         LEFT JOIN database ON database.bucket = bucket.id
+                         WHERE bucket.id = ?1 AND bucket.tenant = ?2 AND label = 'connection'",
                     )?
                     .query_row((&id, tenant.as_str()), |row| Ok((row.get(0)?, row.get(1)?)))
                     .optional()?)

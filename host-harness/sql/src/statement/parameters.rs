@@ -26,6 +26,8 @@ pub(crate) struct Entry {
 #[derive(Clone, Default, PartialEq)]
 pub struct Parameters {
     entries: Vec<Entry>,
+    /// Whether PARAMETERS stands in the statement, be it empty.
+    written: bool,
 }
 
 impl Parameters {
@@ -48,6 +50,11 @@ impl Parameters {
         Some(&entry.key)
     }
 
+    /// Whether the statement has PARAMETERS at all.
+    pub(crate) fn are_written(&self) -> bool {
+        self.written
+    }
+
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -64,7 +71,7 @@ pub(crate) fn parse(text: &str, start: usize) -> Result<(Parameters, usize), Fau
     let mut parser = Parser { text, at: start };
     parser.expect('{', "`{` and the parameters as a JSON object")?;
     let entries = parser.entries(1)?;
-    Ok((Parameters { entries }, parser.at))
+    Ok((Parameters { entries, written: true }, parser.at))
 }
 
 struct Parser<'a> {

@@ -43,7 +43,7 @@ pub(crate) async fn device_code(
     let (status, body) = post(sender, app, "devicecode", form, deadline).await?;
     let host = app.cloud.login_host;
     if status != StatusCode::OK {
-        return Err(refusal::refused(&body, host, Traded::SignIn));
+        return Err(app.blame(refusal::refused(&body, host, Traded::SignIn)));
     }
     let answer: Option<Answer> = serde_json::from_slice(&body).ok();
     let plain = |text: &str| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic());

@@ -133,7 +133,8 @@ pub(super) fn explain(mut failure: Failure, traded: Traded) -> Error {
     if let Some(claims) = failure.claims {
         error = error.detail("claims", claims.chars().take(4000).collect::<String>());
     }
-    error.request_id = failure.trace_id;
+    error.request_id =
+        failure.trace_id.map(|id| id.chars().filter(|c| !c.is_control()).take(80).collect());
     error.detail("code", shown)
 }
 
