@@ -5,7 +5,7 @@ use onedrive_core::describe::{self, ValueType};
 use onedrive_core::{Actor, Error, ErrorKind};
 
 use crate::bindings::exports::platform::datasource::datasource as wit;
-use crate::bindings::exports::platform::datasource::{authorization, diagnostics, types};
+use crate::bindings::exports::platform::datasource::{authorization, diagnostics, sync, types};
 
 pub(crate) fn error(error: Error) -> types::Error {
     let retry_after_ms =
@@ -324,5 +324,49 @@ pub(crate) fn finding(finding: core::Finding) -> diagnostics::Finding {
         evidence: finding.evidence,
         actor: finding.actor.map(actor),
         hint: finding.hint,
+    }
+}
+
+pub(crate) fn progress(progress: core::Progress) -> sync::Progress {
+    sync::Progress {
+        state: match progress.state {
+            core::RunState::Working => sync::RunState::Working,
+            core::RunState::Current => sync::RunState::Current,
+        },
+        run_id: progress.run_id,
+        items: progress.items,
+        items_expected: progress.items_expected,
+        requests: progress.requests,
+        added: progress.added,
+        modified: progress.modified,
+        deleted: progress.deleted,
+        errors: progress.errors,
+        throttled: progress.throttled,
+    }
+}
+
+pub(crate) fn change_page(page: core::ChangePage) -> sync::ChangePage {
+    sync::ChangePage {
+        changes: page.changes.into_iter().map(change).collect(),
+        cursor: page.cursor,
+        more: page.more,
+    }
+}
+
+fn change(change: core::ItemChange) -> sync::Change {
+    sync::Change {
+        kind: match change.kind {
+            core::ChangeKind::Added => sync::ChangeKind::Added,
+            core::ChangeKind::Modified => sync::ChangeKind::Modified,
+            core::ChangeKind::Moved => sync::ChangeKind::Moved,
+            core::ChangeKind::Deleted => sync::ChangeKind::Deleted,
+        },
+        id: change.id,
+        path: change.path,
+        previous_path: change.previous_path,
+        folder: change.folder,
+        bytes: change.bytes,
+        modified: change.modified,
+        content_version: change.content_version,
     }
 }

@@ -1,7 +1,7 @@
 //! The OneDrive connector as a WebAssembly component.
 //!
 //! This crate is thin: it joins the contract's exports to `onedrive-core`,
-//! and core's four ports to WASI. It exports `datasource`, `authorization` and
+//! and core's four ports to WASI. It exports `datasource`, `sync`, `authorization` and
 //! `diagnostics` of `platform:datasource`, described in `wit/`; the component
 //! is made from this crate by `cargo xtask build`.
 //!
@@ -24,6 +24,7 @@ mod bindings {
             world component {
                 include platform:datasource/connector@0.1.0;
 
+                export platform:datasource/sync@0.1.0;
                 export platform:datasource/authorization@0.1.0;
                 export platform:datasource/diagnostics@0.1.0;
             }
@@ -41,7 +42,7 @@ use onedrive_core::ports::Ports;
 use onedrive_core::{Error, ErrorKind};
 
 use crate::bindings::exports::platform::datasource::datasource as wit;
-use crate::bindings::exports::platform::datasource::{authorization, diagnostics, types};
+use crate::bindings::exports::platform::datasource::{authorization, diagnostics, sync, types};
 use crate::reactor::block_on;
 
 struct Component;
@@ -126,6 +127,29 @@ impl wit::GuestConnection for Connection {
         let deadline = deadline_ms.map(Duration::from_millis);
         let reader = self.0.open_split(&split, deadline).map_err(convert::error)?;
         Ok(wit::Reader::new(Reader(RefCell::new(reader))))
+    }
+}
+
+impl sync::Guest for Component {
+    fn refresh(
+        connection: wit::ConnectionBorrow<'_>,
+        scope: String,
+        budget_ms: u32,
+    ) -> Result<sync::Progress, types::Error> {
+        let connection = &connection.get::<Connection>().0;
+        let budget = Duration::from_millis(budget_ms.into());
+        let progress = block_on(connection.refresh(&scope, budget));
+        progress.map(convert::progress).map_err(convert::error)
+    }
+
+    fn changes(
+        connection: wit::ConnectionBorrow<'_>,
+        scope: String,
+        cursor: Option<String>,
+    ) -> Result<sync::ChangePage, types::Error> {
+        let connection = &connection.get::<Connection>().0;
+        let page = block_on(connection.changes(&scope, cursor.as_deref()));
+        page.map(convert::change_page).map_err(convert::error)
     }
 }
 

@@ -27,6 +27,18 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 3)]
         runs: u32,
     },
+    /// A drive of many items as the table `files`: first, again, filtered.
+    Drive {
+        /// How many items.
+        #[arg(long, default_value_t = 100_000)]
+        items: u64,
+        /// How much later each answer comes, in milliseconds.
+        #[arg(long, default_value_t = 0)]
+        latency: u64,
+        /// Also what a walk of the folders costs.
+        #[arg(long)]
+        walk: bool,
+    },
 }
 
 /// Builds what is needed, our own crates without checks and fully optimised, as
@@ -48,6 +60,10 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
         }
         Bench::File { path, runs } => {
             command.arg("file").arg(path).arg(runs.to_string());
+        }
+        Bench::Drive { items, latency, walk } => {
+            let how = if *walk { "walk" } else { "feed" };
+            command.args(["drive", &items.to_string(), &latency.to_string(), how]);
         }
     }
     shell::run(command)

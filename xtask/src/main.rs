@@ -10,6 +10,7 @@
 //! cargo xtask soak router
 //! cargo xtask bench csv
 //! cargo xtask bench file PATH
+//! cargo xtask bench drive --items 1000000
 //! ```
 
 mod bench;

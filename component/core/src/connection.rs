@@ -8,25 +8,30 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::contract::{ConnectionInfo, IdentityInfo, TableInfo, TableKind};
+use crate::cache;
+use crate::catalogue::Reading;
+use crate::contract::{ConnectionInfo, IdentityInfo, Split, TableInfo, TableKind};
 use crate::credential::{App, BearerSource, StoredCredential, Tokens};
 use crate::download::{Download, FileRef, Head};
+use crate::entries::Lister;
 use crate::error::{Actor, Error, ErrorKind, Result};
 use crate::graph::Graph;
 use crate::listing::Listing;
 use crate::opening;
 use crate::params::{Change, GrantType, ParamChanges, Settings};
 use crate::ports::Ports;
-use crate::record::{Record, Records, VERSION, Verified};
+use crate::record::{Record, Records, VERSION};
 use crate::sender::{Counters, Deadline, Sender};
 use crate::sign_in;
-use crate::split::{SplitSeal, Work};
+use crate::split::{Planned, SplitSeal, Work};
 use crate::table_name::{self, TableName};
-use crate::tables::connections::{self, ConnectionsReader, ConnectionsTable};
+use crate::tables::changes::{self, ChangesReader, ChangesTable};
 use crate::tables::files::{self, FilesReader, FilesTable};
 use crate::tables::parquet::{ParquetReader, Tail};
 use crate::tables::stream::StreamReader;
-use crate::tables::{Kind, Reader, ReaderKind, Table};
+use crate::tables::system::{OpenedSystemTable, SystemReader, SystemTable};
+use crate::tables::union::ShapedReader;
+use crate::tables::{Kind, Reader, Source, Table};
 use crate::verification::{pause_key, verify};
 
 /// What opening a file downloaded.
@@ -43,6 +48,8 @@ pub struct Connection {
     pub(crate) kept: RefCell<Option<Kept>>,
     /// A listing whose next page may be asked for.
     pub(crate) listing: RefCell<Option<Listing>>,
+    /// A telling of everything whose next page may be asked for.
+    pub(crate) reading: RefCell<Option<Reading>>,
 }
 
 impl Connection {
@@ -107,8 +114,12 @@ impl Connection {
     }
 
     fn over(ports: Rc<Ports>, records: Records) -> Self {
-        let (kept, listing) = (RefCell::new(None), RefCell::new(None));
-        Self { ports, records: Rc::new(records), kept, listing }
+        Self::with(ports, Rc::new(records))
+    }
+
+    fn with(ports: Rc<Ports>, records: Rc<Records>) -> Self {
+        let (kept, listing, reading) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { ports, records, kept, listing, reading }
     }
 
     /// What is known without asking the service.
@@ -258,9 +269,15 @@ impl Connection {
             doc: Some(doc.to_owned()),
         };
         vec![
-            table(files::NAME, "Every file of the drive: name, path, extension, content."),
-            table(connections::NAME, "Who is connected, to which drive, since when."),
+            table(
+                files::NAME,
+                "Every file of the drive: name, path, extension, content, and more.",
+            ),
+            table(changes::NAME, "What changed since a cursor: onedrive_changes?since=…."),
         ]
+        .into_iter()
+        .chain(SystemTable::ALL.map(|system| table(system.name(), system.doc())))
+        .collect()
     }
 
     /// Opens a table by name.
@@ -273,8 +290,10 @@ impl Connection {
         // What stands in the name wins over what the host adds.
         own.splice(0..0, options.iter().cloned());
         let kind = match name {
-            TableName::Connections => Kind::Connections(ConnectionsTable::new(self, &own)?),
+            TableName::System(table) => Kind::System(OpenedSystemTable::new(self, table, &own)?),
+            TableName::Changes => Kind::Changes(ChangesTable::new(Rc::clone(self), &own)?),
             TableName::Files => Kind::Files(FilesTable::new(Rc::clone(self), &own)?),
+            TableName::Union(glob) => opening::open_all(self, &glob, &own).await?,
             TableName::File(path) => opening::open(self, &path, &own).await?,
         };
         Ok(Table { kind })
@@ -289,34 +308,57 @@ impl Connection {
             self.ports.clock.now().saturating_add(ms)
         }));
         let counters: Rc<Counters> = Rc::default();
-        let graph = self.graph(&record, Rc::clone(&counters));
-        let kind = match work {
-            Work::Files(scan) => {
-                let verified = record.verified()?.clone();
-                ReaderKind::Files(Box::new(FilesReader::new(graph, verified, scan, deadline)?))
+        self.source(&record, work, counters, deadline).map(Reader::new)
+    }
+
+    fn source(
+        &self,
+        record: &Record,
+        work: Work,
+        counters: Rc<Counters>,
+        deadline: Deadline,
+    ) -> Result<Source> {
+        let graph = self.graph(record, Rc::clone(&counters));
+        Ok(match work {
+            Work::Member { work, shape } => {
+                let source = self.source(record, *work, counters, deadline)?;
+                Source::Shaped(Box::new(ShapedReader::new(source, shape)?))
             }
-            Work::Connections { columns } => {
-                ReaderKind::Connections(Box::new(ConnectionsReader::new(&self.info()?, &columns)?))
+            Work::Files(scan) => {
+                let lister = self.lister_of(record, counters)?;
+                Source::Files(Box::new(FilesReader::new(lister, scan, deadline)))
+            }
+            Work::Changes(scan) => {
+                let own = Self::with(Rc::clone(&self.ports), Rc::clone(&self.records));
+                Source::Changes(Box::new(ChangesReader::new(own, scan, counters, deadline)?))
+            }
+            Work::System { table, columns } => {
+                Source::System(Box::new(SystemReader::new(self, table, &columns)?))
             }
             Work::Parquet(scan) => {
-                within_reach(&record, &scan.file)?;
+                within_reach(record, &scan.file)?;
                 let kept = self.take_tail(&scan.file);
                 let reader = ParquetReader::new(graph, counters, scan, kept, deadline);
-                ReaderKind::Parquet(Box::new(reader))
+                Source::Parquet(Box::new(reader))
             }
             Work::Stream { file, format, projection, limit } => {
-                within_reach(&record, &file)?;
+                within_reach(record, &file)?;
                 let (path, eager) = (file.path.clone(), limit.is_none());
-                let download = match self.take_head(&file) {
+                let kept = match self.take_head(&file) {
+                    None => {
+                        cache::bytes(&self.ports, &file)?.map(|bytes| Head::whole(&file, bytes))
+                    }
+                    head => head,
+                };
+                let download = match kept {
                     Some(head) => Download::after(graph, head, deadline, eager),
                     None => Download::new(graph, file, None, deadline, eager),
                 };
                 let scan = (&format, projection.as_deref(), limit);
-                let reader = StreamReader::new(self, counters, download, path, scan, deadline)?;
-                ReaderKind::Stream(Box::new(reader))
+                let reader = StreamReader::new(self, counters, download, path, scan, deadline);
+                Source::Stream(Box::new(reader))
             }
-        };
-        Ok(Reader::new(kind))
+        })
     }
 
     fn take_head(&self, file: &FileRef) -> Option<Head> {
@@ -343,15 +385,32 @@ impl Connection {
         with_seal(&self.records.load()?, |seal| seal.seal(work))
     }
 
+    pub(crate) fn seal_all(&self, planned: Vec<Planned>) -> Result<Vec<Split>> {
+        let record = self.records.load()?;
+        let seal = |Planned { work, rows, bytes }| -> Result<Split> {
+            let token = with_seal(&record, |seal| seal.seal(work))?;
+            Ok(Split { token, rows, bytes })
+        };
+        planned.into_iter().map(seal).collect()
+    }
+
     pub(crate) fn ports(&self) -> &Rc<Ports> {
         &self.ports
     }
 
-    /// A client for listing, with what it lists.
-    pub(crate) fn listing_client(&self) -> Result<(Rc<Graph>, Verified)> {
-        let record = self.records.load()?;
-        let verified = record.verified()?.clone();
-        Ok((self.graph(&record, Rc::default()), verified))
+    /// What listing needs.
+    pub(crate) fn lister(&self) -> Result<Lister> {
+        self.lister_counted(Rc::default())
+    }
+
+    pub(crate) fn lister_counted(&self, counters: Rc<Counters>) -> Result<Lister> {
+        self.lister_of(&self.records.load()?, counters)
+    }
+
+    fn lister_of(&self, record: &Record, counters: Rc<Counters>) -> Result<Lister> {
+        let verified = Rc::new(record.verified()?.clone());
+        let (graph, max_age) = (self.graph(record, counters), record.settings.listing_max_age());
+        Ok(Lister { graph, verified, max_age })
     }
 
     pub(crate) fn sender(&self, record: &Record, counters: Rc<Counters>) -> Sender {

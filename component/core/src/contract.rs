@@ -188,6 +188,62 @@ pub enum SignInOutcome {
     Done,
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RunState {
+    #[default]
+    Working,
+    Current,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub state: RunState,
+    pub run_id: String,
+    pub items: u64,
+    pub items_expected: Option<u64>,
+    pub requests: u64,
+    pub added: u64,
+    pub modified: u64,
+    pub deleted: u64,
+    pub errors: u64,
+    pub throttled: u64,
+}
+
+impl Progress {
+    /// Where each listing asks for everything, nothing is ever behind.
+    #[must_use]
+    pub fn nothing_to_follow() -> Self {
+        Self { state: RunState::Current, ..Self::default() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    Added,
+    Modified,
+    Moved,
+    Deleted,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemChange {
+    pub kind: ChangeKind,
+    pub id: String,
+    pub path: Option<String>,
+    pub previous_path: Option<String>,
+    pub folder: bool,
+    pub bytes: Option<u64>,
+    pub modified: Option<TimestampMs>,
+    pub content_version: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangePage {
+    pub changes: Vec<ItemChange>,
+    pub cursor: String,
+    pub more: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingState {
     Ok,

@@ -4,6 +4,7 @@ use tabular_formats::{OptionDoc, ValueType as FormatValueType, csv, json, parque
 
 use crate::cloud::{CLOUDS, Cloud};
 pub use crate::params::{PARAMETERS, ParameterDoc, ValueType};
+use crate::tables::{changes, files};
 
 /// The engine's name in `CREATE DATABASE`.
 pub const ENGINE: &str = "one_drive";
@@ -62,14 +63,25 @@ pub fn read_options() -> Vec<ReadOptionDoc> {
             .into_iter()
             .flat_map(|(format, options)| options.iter().map(move |option| (format, option))),
     );
-    let files = crate::tables::files::OPTIONS.iter().map(|(name, default, doc)| ReadOptionDoc {
+    let files = files::OPTIONS.iter().map(|(name, default, doc)| ReadOptionDoc {
         name: (*name).to_owned(),
-        value_type: if *name == "content" { ValueType::Text } else { ValueType::Integer },
+        value_type: match *default {
+            "none" => ValueType::Text,
+            "false" => ValueType::Boolean,
+            _ => ValueType::Integer,
+        },
         default: Some((*default).to_owned()),
         choices: if *name == "content" { vec!["none".into(), "fetch".into()] } else { Vec::new() },
         doc: (*doc).to_owned(),
     });
-    formats.into_iter().chain(files).collect()
+    let changes = changes::OPTIONS.iter().map(|(name, doc)| ReadOptionDoc {
+        name: (*name).to_owned(),
+        value_type: ValueType::Text,
+        default: None,
+        choices: Vec::new(),
+        doc: (*doc).to_owned(),
+    });
+    formats.into_iter().chain(files).chain(changes).collect()
 }
 
 /// One entry a name: formats that share an option's name say in turn what it does.

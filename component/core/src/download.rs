@@ -57,6 +57,13 @@ pub(crate) struct Head {
     link: Option<PreauthenticatedUrl>,
 }
 
+impl Head {
+    /// All of a file, from where it was kept.
+    pub(crate) fn whole(file: &FileRef, bytes: Vec<u8>) -> Self {
+        Self { file: file.clone(), bytes: bytes.into(), link: None }
+    }
+}
+
 /// A part of a file, and what its transfer told of the file.
 pub(crate) struct Part {
     pub(crate) start: u64,

@@ -1,96 +1,165 @@
-//! Predicates over text columns, evaluated as SQL does.
+//! Predicates over the columns of listings, evaluated as SQL does: what is NULL passes no test but
+//! `IS NULL`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Literal, Operator, Predicate};
 
-/// A predicate over one text value.
+/// A value of a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Value<'a> {
+    Null,
+    Text(&'a str),
+    /// A number, a truth value (0 or 1), or a time in microseconds since 1970.
+    Number(i64),
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Text,
+    Number,
+}
+
+/// A predicate over one column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct TextFilter {
+pub(crate) struct Filter {
     pub(crate) column: usize,
     test: Test,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Test {
-    Eq(String),
-    NotEq(String),
-    Lt(String),
-    LtEq(String),
-    Gt(String),
-    GtEq(String),
+    Text(Compare<String>),
+    Number(Compare<i64>),
     Like { pattern: String, negated: bool, fold_case: bool },
-    In { values: Vec<String>, negated: bool },
     IsNull,
     IsNotNull,
 }
 
-/// The operators that [`TextFilter`] evaluates exactly.
-pub(crate) const TEXT_OPERATORS: [Operator; 14] = [
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Compare<T> {
+    Eq(T),
+    NotEq(T),
+    Lt(T),
+    LtEq(T),
+    Gt(T),
+    GtEq(T),
+    In { values: Vec<T>, negated: bool },
+}
+
+impl<T: PartialOrd> Compare<T> {
+    fn new(operator: Operator, values: Vec<T>) -> Option<Self> {
+        if let Operator::InList | Operator::NotInList = operator {
+            return Some(Self::In { values, negated: operator == Operator::NotInList });
+        }
+        let value = values.into_iter().next()?;
+        Some(match operator {
+            Operator::Eq => Self::Eq(value),
+            Operator::NotEq => Self::NotEq(value),
+            Operator::Lt => Self::Lt(value),
+            Operator::LtEq => Self::LtEq(value),
+            Operator::Gt => Self::Gt(value),
+            Operator::GtEq => Self::GtEq(value),
+            _ => return None,
+        })
+    }
+
+    fn passes<V: ?Sized + PartialOrd>(&self, value: &V) -> bool
+    where
+        T: std::borrow::Borrow<V>,
+    {
+        match self {
+            Self::Eq(other) => value == other.borrow(),
+            Self::NotEq(other) => value != other.borrow(),
+            Self::Lt(other) => value < other.borrow(),
+            Self::LtEq(other) => value <= other.borrow(),
+            Self::Gt(other) => value > other.borrow(),
+            Self::GtEq(other) => value >= other.borrow(),
+            Self::In { values, negated } => {
+                values.iter().any(|other| value == other.borrow()) != *negated
+            }
+        }
+    }
+}
+
+const COMPARISONS: [Operator; 10] = [
     Operator::Eq,
     Operator::NotEq,
     Operator::Lt,
     Operator::LtEq,
     Operator::Gt,
     Operator::GtEq,
-    Operator::Like,
-    Operator::NotLike,
-    Operator::Ilike,
-    Operator::NotIlike,
     Operator::InList,
     Operator::NotInList,
     Operator::IsNull,
     Operator::IsNotNull,
 ];
+const LIKES: [Operator; 4] =
+    [Operator::Like, Operator::NotLike, Operator::Ilike, Operator::NotIlike];
 
-impl TextFilter {
-    /// From a predicate of the contract, if its values are texts.
-    pub(crate) fn new(predicate: &Predicate) -> Option<Self> {
-        let texts: Option<Vec<String>> = predicate
-            .values
-            .iter()
-            .map(|value| if let Literal::Utf8(text) = value { Some(text.clone()) } else { None })
-            .collect();
-        let texts = texts?;
-        let first = || texts.first().cloned();
-        let like =
-            |negated, fold_case| first().map(|pattern| Test::Like { pattern, negated, fold_case });
-        let test = match predicate.operator {
-            Operator::Eq => Test::Eq(first()?),
-            Operator::NotEq => Test::NotEq(first()?),
-            Operator::Lt => Test::Lt(first()?),
-            Operator::LtEq => Test::LtEq(first()?),
-            Operator::Gt => Test::Gt(first()?),
-            Operator::GtEq => Test::GtEq(first()?),
-            Operator::Like => like(false, false)?,
-            Operator::NotLike => like(true, false)?,
-            Operator::Ilike => like(false, true)?,
-            Operator::NotIlike => like(true, true)?,
-            Operator::InList => Test::In { values: texts, negated: false },
-            Operator::NotInList => Test::In { values: texts, negated: true },
-            Operator::IsNull => Test::IsNull,
-            Operator::IsNotNull => Test::IsNotNull,
+impl Holds {
+    /// The operators that [`Filter`] evaluates exactly.
+    pub(crate) fn operators(self) -> impl Iterator<Item = Operator> {
+        let likes = if self == Self::Text { &LIKES[..] } else { &[] };
+        COMPARISONS.iter().chain(likes).copied()
+    }
+}
+
+impl Filter {
+    /// From a predicate of the contract, if its values are of the column's kind.
+    pub(crate) fn new(predicate: &Predicate, holds: Holds) -> Option<Self> {
+        let test = match (predicate.operator, holds) {
+            (Operator::IsNull, _) => Test::IsNull,
+            (Operator::IsNotNull, _) => Test::IsNotNull,
+            (operator, Holds::Text) => text_test(operator, predicate)?,
+            (operator, Holds::Number) => {
+                let numbers = predicate.values.iter().map(number).collect::<Option<Vec<_>>>()?;
+                Test::Number(Compare::new(operator, numbers)?)
+            }
         };
         Some(Self { column: predicate.column as usize, test })
     }
 
-    /// Whether a value that is never NULL passes.
-    pub(crate) fn passes(&self, value: &str) -> bool {
-        match &self.test {
-            Test::Eq(other) => value == other,
-            Test::NotEq(other) => value != other,
-            Test::Lt(other) => value < other.as_str(),
-            Test::LtEq(other) => value <= other.as_str(),
-            Test::Gt(other) => value > other.as_str(),
-            Test::GtEq(other) => value >= other.as_str(),
-            Test::Like { pattern, negated, fold_case: false } => like(value, pattern) != *negated,
-            Test::Like { pattern, negated, fold_case: true } => {
+    pub(crate) fn passes(&self, value: Value<'_>) -> bool {
+        match (&self.test, value) {
+            (Test::IsNull, value) => value == Value::Null,
+            (Test::IsNotNull, value) => value != Value::Null,
+            (Test::Text(compare), Value::Text(value)) => compare.passes(value),
+            (Test::Number(compare), Value::Number(value)) => compare.passes(&value),
+            (Test::Like { pattern, negated, fold_case: false }, Value::Text(value)) => {
+                like(value, pattern) != *negated
+            }
+            (Test::Like { pattern, negated, fold_case: true }, Value::Text(value)) => {
                 like(&value.to_lowercase(), &pattern.to_lowercase()) != *negated
             }
-            Test::In { values, negated } => values.iter().any(|v| v == value) != *negated,
-            Test::IsNull => false,
-            Test::IsNotNull => true,
+            _ => false,
         }
+    }
+}
+
+fn text_test(operator: Operator, predicate: &Predicate) -> Option<Test> {
+    let text = |value: &Literal| match value {
+        Literal::Utf8(text) => Some(text.clone()),
+        _ => None,
+    };
+    let texts = predicate.values.iter().map(text).collect::<Option<Vec<_>>>()?;
+    let (negated, fold_case) = match operator {
+        Operator::Like => (false, false),
+        Operator::NotLike => (true, false),
+        Operator::Ilike => (false, true),
+        Operator::NotIlike => (true, true),
+        _ => return Compare::new(operator, texts).map(Test::Text),
+    };
+    Some(Test::Like { pattern: texts.into_iter().next()?, negated, fold_case })
+}
+
+fn number(value: &Literal) -> Option<i64> {
+    match value {
+        Literal::Int64(number) | Literal::TimestampUs(number) => Some(*number),
+        Literal::Uint64(number) => i64::try_from(*number).ok(),
+        Literal::Boolean(truth) => Some(i64::from(*truth)),
+        _ => None,
     }
 }
 
@@ -168,7 +237,32 @@ mod tests {
     fn a_value_of_another_type_is_not_taken_over() {
         let predicate =
             Predicate { column: 0, operator: Operator::Eq, values: vec![Literal::Int64(1)] };
-        assert_eq!(TextFilter::new(&predicate), None);
+        assert_eq!(Filter::new(&predicate, Holds::Text), None);
+    }
+
+    #[test]
+    fn what_is_null_passes_nothing_but_is_null() {
+        let test = |operator, values: &[i64]| {
+            let values = values.iter().map(|value| Literal::Int64(*value)).collect();
+            Filter::new(&Predicate { column: 0, operator, values }, Holds::Number).unwrap()
+        };
+        for operator in Holds::Number.operators().filter(|o| *o != Operator::IsNull) {
+            assert!(!test(operator, &[1]).passes(Value::Null), "{operator:?}");
+        }
+        assert!(test(Operator::IsNull, &[]).passes(Value::Null));
+        assert!(!test(Operator::IsNull, &[]).passes(Value::Number(1)));
+    }
+
+    #[test]
+    fn numbers_compare_as_numbers() {
+        let passes = |operator, value: i64, number: i64| {
+            let predicate = Predicate { column: 0, operator, values: vec![Literal::Int64(value)] };
+            Filter::new(&predicate, Holds::Number).unwrap().passes(Value::Number(number))
+        };
+        assert!(passes(Operator::Gt, 9, 10));
+        assert!(!passes(Operator::Gt, 10, 9));
+        assert!(passes(Operator::InList, 3, 3));
+        assert!(!passes(Operator::NotInList, 3, 3));
     }
 
     proptest! {

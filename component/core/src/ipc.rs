@@ -29,6 +29,11 @@ pub(crate) fn schema_message(schema: &Schema) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The schema of such a message.
+pub(crate) fn read_schema_message(bytes: &[u8]) -> Option<Schema> {
+    arrow_ipc::convert::try_schema_from_ipc_buffer(bytes).ok()
+}
+
 /// Encodes batches of one schema and hands them out in pieces.
 pub(crate) struct Pieces {
     encoder: StreamEncoder,

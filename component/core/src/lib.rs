@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod cache;
 mod catalogue;
 mod cloud;
 mod connection;
@@ -44,8 +45,10 @@ mod entries;
 mod error;
 mod file_type;
 mod filter;
+mod glob;
 mod graph;
 mod ipc;
+mod item;
 mod lease;
 mod listing;
 mod opening;
@@ -57,6 +60,7 @@ mod secret;
 mod sender;
 mod sign_in;
 mod split;
+mod sync;
 mod table_name;
 mod tables;
 pub mod url;

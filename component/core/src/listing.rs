@@ -49,14 +49,14 @@ impl Connection {
     }
 
     async fn start(&self, request: ListRequest, skip: u64) -> Result<Listing> {
-        let (graph, verified) = self.listing_client()?;
+        let lister = self.lister()?;
         let prefix = request.prefix.as_deref().unwrap_or_default();
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         if !folder.is_empty() {
             check_path(folder)?;
         }
         let wanted = Wanted { folder, recursive: request.recursive, few: false };
-        let walk = Entries::start(graph, &verified, &wanted, Deadline::default()).await?;
+        let walk = lister.entries(&wanted, Deadline::default()).await?;
         let mut listing =
             Listing { request, walk, walked: false, waiting: VecDeque::new(), given: 0 };
         while listing.given < skip && listing.next().await?.is_some() {}
@@ -100,11 +100,11 @@ fn resume_point(mut request: ListRequest) -> Result<(u64, ListRequest)> {
 }
 
 fn shown(request: &ListRequest, entry: Entry) -> Option<TableInfo> {
-    let folder = entry.item.is_folder();
+    let folder = entry.item.kind.holds_items();
     let wanted = match request.scope {
-        ListScope::Tables => entry.item.is_file(),
+        ListScope::Tables => entry.item.kind.is_file(),
         ListScope::Folders => folder,
-        ListScope::All => folder || entry.item.is_file(),
+        ListScope::All => folder || entry.item.kind.is_file(),
     };
     let prefix = request.prefix.as_deref().unwrap_or_default().to_lowercase();
     let kind = match folder {
@@ -112,10 +112,10 @@ fn shown(request: &ListRequest, entry: Entry) -> Option<TableInfo> {
         false if FileType::of(&entry.item.name).is_some() => TableKind::Table,
         false => TableKind::Other,
     };
-    (wanted && entry.path.to_lowercase().starts_with(&prefix)).then(|| TableInfo {
+    (wanted && entry.path.to_lowercase().starts_with(&prefix)).then_some(TableInfo {
         kind,
-        bytes: entry.item.size(),
-        modified: entry.item.modified(),
+        bytes: entry.item.size,
+        modified: entry.item.modified,
         name: entry.path,
         doc: None,
     })

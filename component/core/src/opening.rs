@@ -3,24 +3,38 @@
 
 use std::rc::Rc;
 
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use tabular_formats::FormatError;
 use tabular_formats::parquet::ParquetOptions;
 
+use crate::cache::{self, Known, Version};
 use crate::connection::{Connection, Kept};
 use crate::download::{Download, FIRST_RANGE, FileRef, Head, UNKNOWN_SIZE};
+use crate::entries::{Entry, Lister, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_type::{FileType, StreamType};
+use crate::glob::Glob;
 use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage, PreauthenticatedUrl};
+use crate::item::Kind as ItemKind;
 use crate::reach::{self, Root};
 use crate::sender::Deadline;
 use crate::table_name::extension;
 use crate::tables::Kind;
-use crate::tables::parquet::{ParquetTable, open_tail};
+use crate::tables::parquet::{ParquetTable, Tail, open_tail};
 use crate::tables::stream::{StreamFormat, StreamOptions, StreamTable, format_error};
+use crate::tables::union::{self, Member, UnionTable};
 
 /// How much of a file is looked at when the first range ends in the middle of
 /// the first records.
 const LARGER_SAMPLE: usize = 4 << 20;
+/// Files that one table may be made of.
+const MOST_FILES: usize = 2_000;
+/// Files that are opened at once.
+const OPENED_AT_ONCE: usize = 8;
+/// Files whose findings are kept in one write.
+const KEPT_AT_ONCE: usize = 100;
 /// Files of one bare name that are looked at.
 const SAME_NAME: usize = 20;
 /// Pages of a search that are followed; the names of so many files hold no one file's name.
@@ -36,7 +50,9 @@ pub(crate) async fn open(
     let record = connection.records.load()?;
     let graph = connection.graph(&record, Rc::default());
     let found = find(&graph, &record.verified()?.roots, path).await?;
-    readable(&found.path, &found.item)?;
+    if let Some(item) = &found.item {
+        readable(&found.path, item)?;
+    }
     match kind {
         FileType::Stream(kind) => {
             stream(connection, &graph, found, kind, options).await.map(Box::new).map(Kind::Stream)
@@ -49,10 +65,12 @@ pub(crate) async fn open(
 
 /// A file of the drive.
 struct Found {
-    item: DriveItem,
+    /// As it was asked for, if it was; a listing brings no links.
+    item: Option<DriveItem>,
     /// As the drive stores it, as far as that is known.
     path: String,
     file: FileRef,
+    e_tag: Option<String>,
 }
 
 impl Found {
@@ -66,7 +84,21 @@ impl Found {
             e_tag: None,
             measured: false,
         };
-        Self { item, path, file }
+        let e_tag = item.e_tag.clone();
+        Self { item: Some(item), path, file, e_tag }
+    }
+
+    fn listed(Entry { path, drive, item }: Entry) -> Self {
+        let file = FileRef {
+            drive: drive.to_string(),
+            item: item.id,
+            path: path.clone(),
+            c_tag: item.details.c_tag,
+            size: item.size.unwrap_or(UNKNOWN_SIZE),
+            e_tag: None,
+            measured: false,
+        };
+        Self { item: None, path, file, e_tag: item.details.e_tag }
     }
 }
 
@@ -174,13 +206,61 @@ async fn stream(
     kind: StreamType,
     options: &[(String, String)],
 ) -> Result<StreamTable> {
+    let (opened, head) = look(connection, graph, found, kind, options).await?;
+    if let Some(head) = head {
+        cache::keep(connection.ports(), &[opened.found(options, Some(&head))]);
+        connection.kept.replace(Some(Kept::Head(head)));
+    }
+    Ok(opened.table(connection))
+}
+
+/// A file of which is known how it is read.
+struct Looked {
+    /// As it was asked for.
+    asked: Version,
+    known: Known,
+    saved: Option<String>,
+}
+
+impl Looked {
+    fn found<'a>(
+        &'a self,
+        options: &'a [(String, String)],
+        head: Option<&'a Head>,
+    ) -> cache::Found<'a> {
+        let whole = head.filter(|head| head.bytes.len() as u64 >= head.file.size);
+        let bytes = whole.map(|head| &head.bytes[..]);
+        cache::Found { asked: &self.asked, options, known: &self.known, bytes }
+    }
+
+    fn table(self, connection: &Rc<Connection>) -> StreamTable {
+        let Known { file, format } = self.known;
+        StreamTable { connection: Rc::clone(connection), file, format, saved: self.saved }
+    }
+}
+
+/// Finds out how a file is read: from what was found out before of the same version, else from its
+/// first bytes, which are handed back.
+async fn look(
+    connection: &Rc<Connection>,
+    graph: &Rc<Graph>,
+    found: Found,
+    kind: StreamType,
+    options: &[(String, String)],
+) -> Result<(Looked, Option<Head>)> {
+    let asked = Version::of(&found.file, found.e_tag.as_deref());
     let wrong = |error: FormatError| format_error(&found.path, &error);
-    let options = StreamOptions::parse(kind, options).map_err(wrong)?;
-    let link = found.item.download_link(graph.cloud);
-    let (format, head) = sniff(graph, found.file, link, &options).await?;
-    let file = head.file.clone();
-    connection.kept.replace(Some(Kept::Head(head)));
-    Ok(StreamTable { connection: Rc::clone(connection), file, format })
+    let parsed = StreamOptions::parse(kind, options).map_err(wrong)?;
+    if let Some(known) = cache::format(connection.ports(), &asked, options)? {
+        // It may have been moved since.
+        let file = FileRef { path: found.path.clone(), ..known.file };
+        let saved = Some("the format is that of the same version read before".to_owned());
+        return Ok((Looked { asked, known: Known { file, format: known.format }, saved }, None));
+    }
+    let link = found.item.as_ref().and_then(|item| item.download_link(graph.cloud));
+    let (format, head) = sniff(graph, found.file, link, &parsed).await?;
+    let known = Known { file: head.file.clone(), format };
+    Ok((Looked { asked, known, saved: None }, Some(head)))
 }
 
 async fn parquet(
@@ -189,13 +269,160 @@ async fn parquet(
     found: Found,
     options: &[(String, String)],
 ) -> Result<ParquetTable> {
-    let options =
-        ParquetOptions::from_pairs(options).map_err(|error| format_error(&found.path, &error))?;
-    let link = found.item.download_link(graph.cloud);
-    let tail = open_tail(graph, found.file, link, &options).await?;
-    let table = ParquetTable::new(Rc::clone(connection), &tail, options);
+    let (table, tail) = look_at_parquet(connection, graph, found, options).await?;
     connection.kept.replace(Some(Kept::Tail(tail)));
     Ok(table)
+}
+
+async fn look_at_parquet(
+    connection: &Rc<Connection>,
+    graph: &Rc<Graph>,
+    found: Found,
+    options: &[(String, String)],
+) -> Result<(ParquetTable, Tail)> {
+    let options =
+        ParquetOptions::from_pairs(options).map_err(|error| format_error(&found.path, &error))?;
+    let link = found.item.as_ref().and_then(|item| item.download_link(graph.cloud));
+    let tail = open_tail(graph, found.file, link, &options).await?;
+    Ok((ParquetTable::new(Rc::clone(connection), &tail, options), tail))
+}
+
+/// Opens all files that a pattern matches, as one table.
+pub(crate) async fn open_all(
+    connection: &Rc<Connection>,
+    glob: &Glob,
+    options: &[(String, String)],
+) -> Result<Kind> {
+    let mut options = options.to_vec();
+    let filename = take_filename(&mut options)?;
+    let lister = connection.lister()?;
+    let files = matching(&lister, glob).await?;
+    let Some(_) = files.first() else { return Err(nothing_matches(glob)) };
+    let mut waiting = files.into_iter();
+    let mut opening = FuturesOrdered::new();
+    let (mut members, mut looked, mut saved) = (Vec::new(), Vec::new(), 0_usize);
+    loop {
+        while opening.len() < OPENED_AT_ONCE
+            && let Some(entry) = waiting.next()
+        {
+            opening.push_back(open_member(connection, &lister.graph, entry, &options));
+        }
+        let Some(opened) = opening.next().await else { break };
+        match opened? {
+            Opened::Parquet(table) => members.push(Member::Parquet(Box::new(table))),
+            Opened::Stream(one, head) => {
+                saved += usize::from(one.saved.is_some());
+                if let Some(head) = head {
+                    looked.push((one.asked.clone(), one.known.clone(), small(head)));
+                }
+                if looked.len() >= KEPT_AT_ONCE {
+                    keep(connection, &options, &std::mem::take(&mut looked));
+                }
+                members.push(Member::Stream(Box::new(one.table(connection))));
+            }
+        }
+    }
+    keep(connection, &options, &looked);
+    let note = format!("the formats of {saved} files are those of the same versions read before");
+    UnionTable::new(Rc::clone(connection), glob.text.clone(), members, filename, note)
+        .map(Kind::Union)
+}
+
+/// The bytes of a file that is small enough to be kept.
+fn small(head: Head) -> Option<Bytes> {
+    let size = head.file.size;
+    Some(head.bytes).filter(|bytes| bytes.len() as u64 >= size && size <= cache::SMALL)
+}
+
+/// What opening several files found out.
+type LookedAt = (Version, Known, Option<Bytes>);
+
+fn keep(connection: &Connection, options: &[(String, String)], looked: &[LookedAt]) {
+    let found: Vec<cache::Found<'_>> = looked
+        .iter()
+        .map(|(asked, known, bytes)| cache::Found {
+            asked,
+            options,
+            known,
+            bytes: bytes.as_deref(),
+        })
+        .collect();
+    cache::keep(connection.ports(), &found);
+}
+
+/// One of several files, and what opening it brought.
+enum Opened {
+    Stream(Box<Looked>, Option<Head>),
+    Parquet(ParquetTable),
+}
+
+async fn open_member(
+    connection: &Rc<Connection>,
+    graph: &Rc<Graph>,
+    entry: Entry,
+    options: &[(String, String)],
+) -> Result<Opened> {
+    let kind = FileType::of(&entry.path).ok_or_else(|| unsupported_format(&entry.path))?;
+    let found = Found::listed(entry);
+    match kind {
+        FileType::Stream(kind) => look(connection, graph, found, kind, options)
+            .await
+            .map(|(looked, head)| Opened::Stream(Box::new(looked), head)),
+        FileType::Parquet => look_at_parquet(connection, graph, found, options)
+            .await
+            .map(|(table, _)| Opened::Parquet(table)),
+    }
+}
+
+/// The files that a pattern matches and that can be read, by path.
+async fn matching(lister: &Lister, glob: &Glob) -> Result<Vec<Entry>> {
+    let wanted = Wanted { folder: glob.folder(), recursive: glob.is_deep(), few: false };
+    let mut entries = lister.entries(&wanted, Deadline::default()).await?;
+    let mut files = Vec::new();
+    while let Some(page) = entries.next_page().await? {
+        files.extend(page.into_iter().filter(|entry| {
+            entry.item.kind == ItemKind::File
+                && FileType::of(&entry.path).is_some()
+                && glob.matches(&entry.path)
+        }));
+        if files.len() > MOST_FILES {
+            let message = format!("`{}` matches more than {MOST_FILES} files.", glob.text);
+            let error = Error::new(ErrorKind::TooLarge, message);
+            return Err(error.hint("Match fewer of them, and join the tables with UNION ALL."));
+        }
+    }
+    entries.complete(files.iter_mut().map(|entry| &mut entry.item))?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+fn nothing_matches(glob: &Glob) -> Error {
+    let message = format!("No file that can be read as a table matches `{}`.", glob.text);
+    Error::new(ErrorKind::NotFound, message).hint(
+        "`*` stands for any part of a name, `**` for any folders, a `/` at the end for all files \
+         of a folder; SELECT path FROM ….files lists what there is.",
+    )
+}
+
+/// The read option that is not of a format but of the whole.
+fn take_filename(options: &mut Vec<(String, String)>) -> Result<bool> {
+    let mut wanted = false;
+    let mut wrong = false;
+    options.retain(|(name, value)| {
+        if name != union::FILENAME {
+            return true;
+        }
+        match value.parse() {
+            Ok(truth) => wanted = truth,
+            Err(_) => wrong = true,
+        }
+        false
+    });
+    if wrong {
+        let message = "The read option `filename` has to be `true` or `false`.";
+        return Err(Error::new(ErrorKind::InvalidParams, message));
+    }
+    Ok(wanted)
 }
 
 /// Looks at the first range, or at more where the first records are longer.

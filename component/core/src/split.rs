@@ -10,10 +10,14 @@ use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::contract::Count;
 use crate::download::FileRef;
 use crate::error::{Error, ErrorKind, Result};
+use crate::tables::changes::ChangesScan;
 use crate::tables::files::FilesScan;
 use crate::tables::stream::StreamFormat;
+use crate::tables::system::SystemTable;
+use crate::tables::union::Shape;
 use tabular_formats::parquet::ParquetOptions;
 
 const TAG_LENGTH: usize = 32;
@@ -30,10 +34,21 @@ pub(crate) enum Work {
     },
     /// Row groups of a Parquet file.
     Parquet(ParquetScan),
+    /// A part of one file of several that are one table.
+    Member { work: Box<Work>, shape: Shape },
     /// The system table `files`.
     Files(FilesScan),
-    /// The system table `onedrive_connections`.
-    Connections { columns: Vec<usize> },
+    /// The system table `onedrive_changes`.
+    Changes(ChangesScan),
+    /// One of the small system tables.
+    System { table: SystemTable, columns: Vec<usize> },
+}
+
+/// A part of a scan, before it is sealed.
+pub(crate) struct Planned {
+    pub(crate) work: Work,
+    pub(crate) rows: Option<Count>,
+    pub(crate) bytes: Option<Count>,
 }
 
 /// Row groups of a Parquet file, and what of them is wanted.

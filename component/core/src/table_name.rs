@@ -4,6 +4,8 @@
 //! trailing `/` (globs and folders) cannot stand in OneDrive names.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::glob::Glob;
+use crate::tables::system::SystemTable;
 use crate::url::decode;
 
 /// A table by its name.
@@ -11,8 +13,12 @@ use crate::url::decode;
 pub(crate) enum TableName {
     /// The system table `files`.
     Files,
-    /// The system table `onedrive_connections`.
-    Connections,
+    /// The system table `onedrive_changes`.
+    Changes,
+    /// One of the small system tables.
+    System(SystemTable),
+    /// Several files as one table.
+    Union(Glob),
     /// A file by its full path, without a leading slash.
     File(String),
 }
@@ -25,16 +31,20 @@ pub(crate) fn parse(name: &str) -> Result<(TableName, Vec<(String, String)>)> {
     if path.eq_ignore_ascii_case(crate::tables::files::NAME) {
         return Ok((TableName::Files, options));
     }
-    if path.eq_ignore_ascii_case(crate::tables::connections::NAME) {
-        return Ok((TableName::Connections, options));
+    if path.eq_ignore_ascii_case(crate::tables::changes::NAME) {
+        return Ok((TableName::Changes, options));
+    }
+    let system = SystemTable::ALL.iter().find(|table| path.eq_ignore_ascii_case(table.name()));
+    if let Some(table) = system {
+        return Ok((TableName::System(*table), options));
     }
     let path = path.strip_prefix('/').unwrap_or(path);
-    if path.contains('*') || path.ends_with('/') {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("`{path}` names several files; this version opens one file at a time."),
-        )
-        .hint("Name one file, and combine several with UNION ALL."));
+    if let Some(glob) = Glob::parse(path) {
+        let literal = path.trim_end_matches('/').replace('*', "x");
+        if !literal.is_empty() {
+            check_path(&literal)?;
+        }
+        return Ok((TableName::Union(glob), options));
     }
     check_path(path)?;
     Ok((TableName::File(path.to_owned()), options))
@@ -109,8 +119,15 @@ mod tests {
         for bad in ["", "/", "a//b.csv", "../a.csv", "a\\b.csv", "a:b", "./x"] {
             assert_eq!(parse(bad).unwrap_err().kind, ErrorKind::NotFound, "{bad}");
         }
-        for several in ["a/*.csv", "a/"] {
-            assert_eq!(parse(several).unwrap_err().kind, ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn stars_and_a_trailing_slash_mean_several_files() {
+        for several in ["a/*.csv", "/a/*.csv", "a/", "**/*.csv?filename=true"] {
+            assert!(matches!(parse(several).unwrap().0, TableName::Union(_)), "{several}");
+        }
+        for bad in ["a//*.csv", "../*", "a:/*"] {
+            assert_eq!(parse(bad).unwrap_err().kind, ErrorKind::NotFound, "{bad}");
         }
     }
 

@@ -129,11 +129,11 @@ impl Walk {
                     true => folder.path.clone(),
                     false => join(&folder.path, &item.name),
                 };
-                Entry { path, drive: Rc::clone(&folder.drive), item }
+                Entry { path, drive: Rc::clone(&folder.drive), item: item.into() }
             })
             .collect();
         if self.recursive && folder.path.matches('/').count() < DEEPEST {
-            let folders = entries.iter().filter(|e| e.item.is_folder() && !e.item.is_package());
+            let folders = entries.iter().filter(|entry| entry.item.kind.holds_items());
             self.waiting.extend(folders.map(|entry| Folder {
                 path: entry.path.clone(),
                 drive: Rc::clone(&entry.drive),

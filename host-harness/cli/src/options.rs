@@ -59,6 +59,10 @@ pub(crate) struct SqlOptions {
     /// How often the prompt looks at the databases in the background, in seconds; 0 means never.
     #[arg(long, value_name = "SECONDS", default_value_t = HEALTH_INTERVAL)]
     pub(crate) health_interval: u64,
+    /// How often the prompt brings the listings of the databases up to date in the background, in
+    /// seconds; 0 means never.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) sync_interval: u64,
     /// The host's own options.
     #[command(flatten)]
     pub(crate) host: HostOptions,

@@ -39,6 +39,7 @@ pub(crate) async fn run(options: SqlOptions, workers: Workers) -> Result<(), Cli
     let given = !options.command.is_empty() || script.is_some();
     if !given && io::stdin().is_terminal() {
         watch(&host, &background, options.health_interval);
+        keep_current(&host, &background, options.sync_interval);
         return prompt::run(&host, output, &host::state(&options.host)?).await;
     }
     if !given {
@@ -55,6 +56,21 @@ pub(crate) fn watch(host: &Host, background: &Handle, seconds: u64) {
     }
     let (runtime, tenant) = (host.runtime.clone(), host.tenant.clone());
     background.spawn(look_now_and_then(runtime, tenant, Duration::from_secs(seconds)));
+}
+
+/// Brings the listings of the databases up to date now and then.
+fn keep_current(host: &Host, background: &Handle, seconds: u64) {
+    if seconds == 0 {
+        return;
+    }
+    let (runtime, tenant) = (host.runtime.clone(), host.tenant.clone());
+    background.spawn(async move {
+        loop {
+            // Where several programs share a state directory, they wait for each other.
+            let _ = runtime.sync_databases(&tenant).await;
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
+    });
 }
 
 async fn look_now_and_then(runtime: Runtime, tenant: TenantId, interval: Duration) {

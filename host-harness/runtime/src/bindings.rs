@@ -40,6 +40,7 @@ pub(crate) mod optional {
 
             world optional {
                 export platform:datasource/datasource@0.1.0;
+                export platform:datasource/sync@0.1.0;
                 export platform:datasource/authorization@0.1.0;
                 export platform:datasource/diagnostics@0.1.0;
             }

@@ -196,6 +196,11 @@ impl Database {
         Reader::open(connection, schema, split, deadline, self.0.shared.limits.message).await
     }
 
+    /// That the connector left an interface out.
+    pub(crate) fn lacks(&self, interface: &'static str) -> RuntimeError {
+        RuntimeError::NotOffered { engine: self.engine().to_owned(), interface }
+    }
+
     pub(crate) fn component(&self) -> &Linked {
         self.0.connector.component()
     }

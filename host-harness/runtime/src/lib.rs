@@ -72,17 +72,19 @@ mod runtime;
 mod sign_in;
 mod sign_ins;
 mod store;
+mod sync;
 mod table;
 mod tenant;
 
 pub use clock::{Clock, SystemClock};
 pub use connector::Connector;
 pub use contract::{
-    Actor, ColumnFilterSupport, ColumnStatistics, ConnectionInfo, ConnectionState, ConnectorError,
-    Count, Description, EgressProfile, EgressRule, ErrorKind, Finding, FindingState, Identity,
-    ListRequest, ListScope, Literal, Operator, Parameter, PendingSignIn, Precision, Predicate,
-    ReadOption, Scan, ScanMetrics, ScanPlan, SignInAnswer, SignInMethod, SignInOutcome, Split,
-    Statistics, Support, TableInfo, TableKind, ValueType,
+    Actor, Change, ChangeKind, ChangePage, ColumnFilterSupport, ColumnStatistics, ConnectionInfo,
+    ConnectionState, ConnectorError, Count, Description, EgressProfile, EgressRule, ErrorKind,
+    Finding, FindingState, Identity, ListRequest, ListScope, Literal, Operator, Parameter,
+    PendingSignIn, Precision, Predicate, Progress, ReadOption, Scan, ScanMetrics, ScanPlan,
+    SignInAnswer, SignInMethod, SignInOutcome, Split, Statistics, Support, TableInfo, TableKind,
+    ValueType,
 };
 pub use database::{Database, Listing};
 pub use egress::EndpointMap;
@@ -94,6 +96,7 @@ pub use options::{Approval, CreateMode, RuntimeOptions};
 pub use reader::Reader;
 pub use runtime::{Created, DatabaseEntry, Preparing, Runtime};
 pub use sign_ins::{Settled, SignIns};
+pub use sync::EVERYTHING;
 pub use table::Table;
 pub use tenant::TenantId;
 

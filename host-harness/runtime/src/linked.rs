@@ -4,7 +4,7 @@
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, InstancePre, Linker};
 
-use crate::bindings::optional::exports::platform::datasource::{authorization, diagnostics};
+use crate::bindings::optional::exports::platform::datasource::{authorization, diagnostics, sync};
 use crate::bindings::{Guest, GuestIndices};
 use crate::cache::first_line;
 use crate::error::RuntimeError;
@@ -16,6 +16,7 @@ use crate::instance::Host;
 pub(crate) struct Linked {
     component: InstancePre<Host>,
     guest: GuestIndices,
+    sync: Option<sync::GuestIndices>,
     authorization: Option<authorization::GuestIndices>,
     diagnostics: Option<diagnostics::GuestIndices>,
 }
@@ -31,6 +32,7 @@ impl Linked {
         })?;
         Ok(Self {
             guest,
+            sync: sync::GuestIndices::new(&component).ok(),
             authorization: authorization::GuestIndices::new(&component).ok(),
             diagnostics: diagnostics::GuestIndices::new(&component).ok(),
             component,
@@ -44,6 +46,10 @@ impl Linked {
         let instance = self.component.instantiate_async(&mut *store).await?;
         let guest = self.guest.load(store, &instance)?;
         Ok((instance, guest))
+    }
+
+    pub(crate) fn sync(&self) -> Option<&sync::GuestIndices> {
+        self.sync.as_ref()
     }
 
     pub(crate) fn authorization(&self) -> Option<&authorization::GuestIndices> {

@@ -73,8 +73,4 @@ impl Database {
             .await?;
         Checker::new(CALL).findings(findings)
     }
-
-    fn lacks(&self, interface: &'static str) -> RuntimeError {
-        RuntimeError::NotOffered { engine: self.engine().to_owned(), interface }
-    }
 }

@@ -249,6 +249,7 @@ fn form_of(statement: &str) -> Option<&'static str> {
         "ALTER" => Some("ALTER DATABASE name SET PARAMETERS = {\"key\": \"value\"}"),
         "DROP" => Some("DROP DATABASE [IF EXISTS] name"),
         "SHOW" => Some("SHOW DATABASES, SHOW TABLES FROM name, or SHOW CREATE DATABASE name"),
+        "REFRESH" => Some("REFRESH DATABASE name"),
         "DESC" | "DESCRIBE" => Some("DESCRIBE name.`path/of/the/file.csv`"),
         "USE" => Some("USE name"),
         _ => None,

@@ -49,6 +49,7 @@ mod listing;
 mod naming;
 mod nearest;
 mod query;
+mod refresh;
 mod refusal;
 mod scan_exec;
 mod scan_log;

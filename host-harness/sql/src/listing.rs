@@ -159,7 +159,7 @@ fn millis(time: SystemTime) -> Option<i64> {
     }
 }
 
-fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch, SqlError> {
+pub(crate) fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch, SqlError> {
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| internal(&error))
 }
 

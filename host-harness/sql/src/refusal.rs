@@ -9,10 +9,10 @@ use crate::statement::clause_after_semicolon;
 const QUERIES: [&str; 6] = ["SELECT", "WITH", "VALUES", "EXPLAIN", "FROM", "TABLE"];
 
 /// What begins a statement of ours.
-const OURS: [&str; 6] = ["CREATE", "ALTER", "DROP", "SHOW", "DESCRIBE", "USE"];
+const OURS: [&str; 7] = ["CREATE", "ALTER", "DROP", "REFRESH", "SHOW", "DESCRIBE", "USE"];
 
 /// What begins a statement that writes or changes a session.
-const REFUSED: [&str; 24] = [
+const REFUSED: [&str; 23] = [
     "INSERT",
     "UPDATE",
     "DELETE",
@@ -36,7 +36,6 @@ const REFUSED: [&str; 24] = [
     "IMPORT",
     "EXPORT",
     "CALL",
-    "REFRESH",
 ];
 
 /// What CREATE, ALTER and DROP may be followed by in other engines.
@@ -73,7 +72,7 @@ pub(crate) fn of_statement(text: &str) -> Option<SqlError> {
             Some(word) => format!("Did you mean {word}?"),
             None => {
                 "Statements begin with SELECT, WITH, EXPLAIN, SHOW, DESCRIBE, USE, CREATE DATABASE, \
-                     ALTER DATABASE or DROP DATABASE."
+                     ALTER DATABASE, REFRESH DATABASE or DROP DATABASE."
                     .to_owned()
             }
         }),

@@ -15,6 +15,7 @@ use crate::environment::{self, Environment};
 use crate::error::{SqlError, identifier};
 use crate::listing;
 use crate::query::{Queries, engine, open};
+use crate::refresh;
 use crate::refusal;
 use crate::sign_in::{self, SignInDesk, SignInWay};
 use crate::statement::{MASK, Parameters, Statement, perhaps_a_file, redacted, statements};
@@ -122,6 +123,9 @@ impl Session {
                 self.altered(&database).await
             }
             Statement::DropDatabase { name, if_exists } => self.drop(&name, if_exists).await,
+            Statement::RefreshDatabase { name } => {
+                Ok(refresh::answer(self.queries().database(&name).await?))
+            }
             Statement::ShowDatabases => {
                 listing::databases(&self.runtime.databases(&self.tenant).await?)
             }

@@ -20,13 +20,25 @@ pub(crate) fn dist() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/dist")
 }
 
+/// What the drive holds.
+pub(crate) enum Seed<'a> {
+    /// A folder on disk.
+    Folder(&'a Path),
+    /// So many made items.
+    Synthetic(u64),
+}
+
 impl Emulator {
-    pub(crate) fn start(drive: &Path, state: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(seed: Seed<'_>, state: &Path) -> Result<Self, Failure> {
+        let (option, value) = match seed {
+            Seed::Folder(path) => ("--drive", path.as_os_str().to_owned()),
+            Seed::Synthetic(items) => ("--synthetic", items.to_string().into()),
+        };
         let file = state.join("ready.json");
         let child = Command::new(dist().join("graph-emulator"))
             .args(["--profile", "business", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
-            .arg("--drive")
-            .arg(drive)
+            .arg(option)
+            .arg(value)
             .arg("--state")
             .arg(state)
             .arg("--ready-file")
@@ -34,7 +46,7 @@ impl Emulator {
             .stdout(Stdio::null())
             .spawn()?;
         let mut emulator = Self { child, ready: Value::Null };
-        let give_up = Instant::now() + Duration::from_secs(30);
+        let give_up = Instant::now() + Duration::from_secs(120);
         while Instant::now() < give_up {
             if let Some(ready) =
                 std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok())
@@ -44,7 +56,7 @@ impl Emulator {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Err("the emulator did not become ready within 30 s".into())
+        Err("the emulator did not become ready within 120 s".into())
     }
 
     pub(crate) fn text(&self, key: &str) -> &str {

@@ -6,8 +6,10 @@
 //! ```text
 //! cargo xtask bench csv --megabytes 500 --runs 3
 //! cargo xtask bench file big.tsv
+//! cargo xtask bench drive --items 1000000
 //! ```
 
+mod drive;
 mod emulator;
 mod native;
 mod scan;
@@ -28,7 +30,13 @@ fn main() -> ExitCode {
             Ok(runs) => scan::file(path.as_ref(), runs),
             Err(_) => Err("the number of runs has to be a number".into()),
         },
-        _ => Err("usage: datasource-bench csv MEGABYTES RUNS | file PATH RUNS".into()),
+        ["drive", items, latency, walk] => match (items.parse(), latency.parse()) {
+            (Ok(items), Ok(latency)) => drive::items(items, latency, *walk == "walk"),
+            _ => Err("the items and the latency have to be numbers".into()),
+        },
+        _ => Err("usage: datasource-bench csv MEGABYTES RUNS | file PATH RUNS | \
+                  drive ITEMS LATENCY_MS walk|feed"
+            .into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

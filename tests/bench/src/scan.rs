@@ -16,7 +16,7 @@ use futures_util::TryStreamExt as _;
 use onedrive_core::Connection;
 
 use crate::Failure;
-use crate::emulator::{Emulator, dist};
+use crate::emulator::{Emulator, Seed, dist};
 use crate::native;
 
 const SMALL: &str = "small.csv";
@@ -48,7 +48,7 @@ pub(crate) fn file(path: &Path, runs: u32) -> Result<(), Failure> {
     std::os::unix::fs::symlink(path.canonicalize()?, drive.join(name))?;
     write_csv(&drive.join(SMALL), 10_000)?;
     let bytes = std::fs::metadata(path)?.len();
-    let emulator = Emulator::start(&drive, &state)?;
+    let emulator = Emulator::start(Seed::Folder(&drive), &state)?;
     let threads =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let database = threads.block_on(connect(&emulator, &folder.path().join("host")))?;
@@ -89,6 +89,12 @@ fn report(name: &str, bytes: u64, inside: &mut [Run], outside: &mut [Run]) {
 }
 
 async fn connect(emulator: &Emulator, state: &Path) -> Result<Database, Failure> {
+    let (runtime, engine) = host(emulator, state).await?;
+    create(&runtime, &TenantId::default(), "drive", &engine, emulator).await
+}
+
+/// A runtime with the shipped component, and the engine's name.
+pub(crate) async fn host(emulator: &Emulator, state: &Path) -> Result<(Runtime, String), Failure> {
     let mut map = EndpointMap::new();
     for host in emulator.hosts() {
         map = map.with(host, emulator.listen()?)?;
@@ -97,11 +103,19 @@ async fn connect(emulator: &Emulator, state: &Path) -> Result<Database, Failure>
     let runtime = Runtime::new(options)?;
     let wasm = std::fs::read(dist().join("onedrive-datasource.wasm"))?;
     let connector = runtime.load(&wasm, Approval::none().profile("global")).await?;
+    let engine = connector.engine().to_owned();
+    Ok((runtime, engine))
+}
+
+pub(crate) async fn create(
+    runtime: &Runtime,
+    tenant: &TenantId,
+    name: &str,
+    engine: &str,
+    emulator: &Emulator,
+) -> Result<Database, Failure> {
     let params = emulator.params();
-    let tenant = TenantId::default();
-    let created = runtime
-        .create_database(&tenant, "drive", connector.engine(), &params, CreateMode::New)
-        .await?;
+    let created = runtime.create_database(tenant, name, engine, &params, CreateMode::New).await?;
     let (Created::Created(database) | Created::Existed(database)) = created;
     Ok(database)
 }

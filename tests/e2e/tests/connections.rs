@@ -38,7 +38,7 @@ fn files_read_alone_fills_the_documents_columns_in_their_order() {
     assert_eq!(row["email"], "bob@contoso.com");
     assert_eq!(row["tenant_id"], "contoso.com");
     assert!(row["drive_id"].as_str().unwrap().starts_with("b!"));
-    assert!(row["created_at"].is_f64(), "{row}");
+    assert!(row["created_at"].as_str().unwrap().starts_with("20"), "{row}");
     assert!(stage.journal().is_empty(), "it is answered without a request");
 }
 
@@ -61,8 +61,8 @@ fn created_at_stays_and_updated_at_follows_alter() {
     let after = row(&stage);
     assert_eq!(after["created_at"], before["created_at"]);
     assert_eq!(after["connection_id"], before["connection_id"]);
-    let moved = after["updated_at"].as_f64().unwrap() - before["updated_at"].as_f64().unwrap();
-    assert!(moved >= 60.0, "{moved}");
+    let (before, after) = (&before["updated_at"], &after["updated_at"]);
+    assert!(after.as_str().unwrap() > before.as_str().unwrap(), "{before} {after}");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn an_unknown_file_a_folder_and_another_format_are_told_apart() {
         select("my-folder/no.csv").fails_saying(&["There is no file `my-folder/no.csv`", "files"]);
     let _ = select("my-folder").fails_saying(&["no extension"]);
     let _ = select("a.docx").fails_saying(&[".docx"]);
-    let _ = select("geo/*.csv").fails_saying(&["one file at a time"]);
+    let _ = select("geo/*.xml").fails_saying(&["No file", "geo/*.xml"]);
 }
 
 #[test]

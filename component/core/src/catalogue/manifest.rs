@@ -1,17 +1,22 @@
-//! What is kept of a drive's catalogue: which segments make it up, and where its feed goes on.
+//! What is kept of a drive's catalogue: which segments make it up, where its feed goes on, and
+//! which parts of its history are kept.
 //!
 //! The manifest is swapped as a whole, so a state is seen only once it is whole.
 //! Segments are written before they are named, and deleted once no manifest names them.
 
 use std::collections::HashSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use super::history::History;
+use super::runs::Run;
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Bucket, Ports, TimestampMs};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How often a feed may send us back to its start before that is an error.
 const RESTARTS: u32 = 3;
 
@@ -27,6 +32,8 @@ pub(super) struct Manifest {
     pub(super) current: Option<Snapshot>,
     /// What is being read of the feed now, on top of the current state or from the start.
     pub(super) building: Option<Building>,
+    /// What changed from state to state.
+    pub(super) history: History,
     /// The drive was found to have no feed, and is not asked again before.
     pub(super) walks_until: Option<TimestampMs>,
 }
@@ -39,6 +46,10 @@ pub(super) struct Snapshot {
     pub(super) link: String,
     /// When the feed was last at its end.
     pub(super) checked_at: TimestampMs,
+    /// When that last brought a change.
+    pub(super) changed_at: TimestampMs,
+    /// How many items there are, the root not counted.
+    pub(super) items: u64,
 }
 
 /// A state that is not whole yet.
@@ -53,6 +64,8 @@ pub(super) struct Building {
     pub(super) incremental: bool,
     /// How often the feed began anew.
     pub(super) restarts: u32,
+    /// The run that reads it, if one does.
+    pub(super) run: Option<Run>,
 }
 
 impl Manifest {
@@ -74,16 +87,28 @@ impl Manifest {
         }
     }
 
-    /// Back to the feed's start; none if that was tried too often.
-    pub(super) fn restarted(building: &Building) -> Option<Building> {
-        let restarts = building.restarts + 1;
-        (restarts <= RESTARTS).then(|| Building { restarts, ..Building::default() })
+    /// Whether all of the drive has yet to be read.
+    pub(super) fn enumerates(&self) -> bool {
+        match (&self.building, &self.current) {
+            (Some(building), _) => !building.incremental,
+            (None, current) => current.is_none(),
+        }
     }
 
     /// The segments that are named.
     fn named(&self) -> impl Iterator<Item = &String> {
         let current = self.current.iter().flat_map(|snapshot| &snapshot.segments);
-        current.chain(self.building.iter().flat_map(|building| &building.segments))
+        let building = self.building.iter().flat_map(|building| &building.segments);
+        current.chain(building).chain(self.history.keys())
+    }
+}
+
+impl Building {
+    /// Back to the feed's start; none if that was tried too often.
+    pub(super) fn restarted(self) -> Option<Self> {
+        let restarts = self.restarts + 1;
+        let anew = Self { restarts, run: self.run, ..Self::default() };
+        (restarts <= RESTARTS).then_some(anew)
     }
 }
 
@@ -125,4 +150,13 @@ pub(super) fn swap(
         let _ = store.delete(Bucket::Connection, gone);
     }
     Ok(ours)
+}
+
+/// Writes a segment under a name that no other has.
+pub(super) fn write_segment(ports: &Ports, bytes: &[u8]) -> Result<String> {
+    let mut name = [0; 16];
+    ports.random.fill(&mut name);
+    let key = format!("segment-{}", URL_SAFE_NO_PAD.encode(name));
+    ports.store.set(Bucket::Connection, &key, bytes)?;
+    Ok(key)
 }

@@ -2,6 +2,7 @@
 //! and nothing but `id` is taken for granted.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::cloud::Cloud;
 use crate::error::Result;
@@ -17,13 +18,18 @@ pub(crate) struct DriveItem {
     pub(crate) name: String,
     size: Option<i64>,
     pub(crate) c_tag: Option<String>,
+    pub(crate) e_tag: Option<String>,
+    pub(crate) web_url: Option<String>,
+    created_date_time: Option<String>,
     last_modified_date_time: Option<String>,
-    file: Option<serde_json::Value>,
-    folder: Option<serde_json::Value>,
-    package: Option<serde_json::Value>,
-    malware: Option<serde_json::Value>,
-    root: Option<serde_json::Value>,
-    deleted: Option<serde_json::Value>,
+    created_by: Option<CreatedBy>,
+    file: Option<FileFacet>,
+    folder: Option<IgnoredAny>,
+    package: Option<IgnoredAny>,
+    malware: Option<IgnoredAny>,
+    root: Option<IgnoredAny>,
+    deleted: Option<IgnoredAny>,
+    shared: Option<IgnoredAny>,
     parent_reference: Option<ParentReference>,
     #[serde(rename = "@microsoft.graph.downloadUrl")]
     download_url: Option<String>,
@@ -39,6 +45,26 @@ struct ParentReference {
     drive_type: Option<String>,
 }
 
+/// What is told of a file's bytes.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FileFacet {
+    mime_type: Option<String>,
+    hashes: Option<Hashes>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Hashes {
+    quick_xor_hash: Option<String>,
+}
+
+/// Who made an item; an application may have, on behalf of nobody.
+#[derive(Deserialize)]
+struct CreatedBy {
+    user: Option<Person>,
+}
+
 impl DriveItem {
     /// Names from the root down to the item, joined by `/`, where the answer
     /// tells the folder: `/drive/root:/a%20b` or `/drives/…/root:/a%20b`.
@@ -47,38 +73,6 @@ impl DriveItem {
         let (_, folder) = parent.split_once("/root:")?;
         let folder = crate::url::decode(folder.trim_start_matches('/'))?;
         Some(if folder.is_empty() { self.name.clone() } else { format!("{folder}/{}", self.name) })
-    }
-
-    /// An item as a catalogue knows it.
-    pub(crate) fn known(
-        id: &str,
-        name: &str,
-        size: Option<u64>,
-        modified: Option<TimestampMs>,
-        c_tag: Option<&str>,
-    ) -> Self {
-        let modified = modified.and_then(chrono::DateTime::from_timestamp_millis);
-        Self {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            size: size.and_then(|size| i64::try_from(size).ok()),
-            c_tag: c_tag.map(str::to_owned),
-            last_modified_date_time: modified.map(|time| time.to_rfc3339()),
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn file(self, malware: bool) -> Self {
-        let facet = || Some(serde_json::Value::Bool(true));
-        Self { file: facet(), malware: facet().filter(|_| malware), ..self }
-    }
-
-    pub(crate) fn folder(self) -> Self {
-        Self { folder: Some(serde_json::Value::Bool(true)), ..self }
-    }
-
-    pub(crate) fn package(self) -> Self {
-        Self { package: Some(serde_json::Value::Bool(true)), ..self }
     }
 
     /// The folder that the item is in, by its id.
@@ -133,14 +127,41 @@ impl DriveItem {
 
     /// When the content or metadata last changed.
     pub(crate) fn modified(&self) -> Option<TimestampMs> {
-        let text = self.last_modified_date_time.as_deref()?;
-        chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
+        time(self.last_modified_date_time.as_deref()?)
+    }
+
+    pub(crate) fn created(&self) -> Option<TimestampMs> {
+        time(self.created_date_time.as_deref()?)
+    }
+
+    pub(crate) fn mime_type(&self) -> Option<&str> {
+        self.file.as_ref()?.mime_type.as_deref()
+    }
+
+    /// In base64.
+    pub(crate) fn quick_xor_hash(&self) -> Option<&str> {
+        self.file.as_ref()?.hashes.as_ref()?.quick_xor_hash.as_deref()
+    }
+
+    /// The address of who created it, else the name.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        let user = self.created_by.as_ref()?.user.as_ref()?;
+        user.email.as_deref().or(user.display_name.as_deref())
+    }
+
+    /// Whether it was shared with anybody.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.is_some()
     }
 
     /// The link to the bytes, when the answer brought one that may be used.
     pub(crate) fn download_link(&self, cloud: &Cloud) -> Option<PreauthenticatedUrl> {
         PreauthenticatedUrl::parse(self.download_url.as_deref()?, cloud).ok()
     }
+}
+
+fn time(text: &str) -> Option<TimestampMs> {
+    chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
 }
 
 /// One page of items.

@@ -47,7 +47,7 @@ const fn secret(name: &'static str, doc: &'static str) -> ParameterDoc {
 }
 
 /// All parameters.
-pub const PARAMETERS: [ParameterDoc; 22] = [
+pub const PARAMETERS: [ParameterDoc; 23] = [
     secret(
         "access_token",
         "Access token for Microsoft Graph. Without one, the refresh token gets it.",
@@ -129,6 +129,15 @@ pub const PARAMETERS: [ParameterDoc; 22] = [
             "scope_type",
             "`specific` reads only `selected_items`, `all` the whole drive. Default: specific \
              where there are selected_items.",
+        )
+    },
+    ParameterDoc {
+        default: Some("0"),
+        ..of(
+            "listing_max_age",
+            ValueType::Integer,
+            "For how many seconds a listing of the drive serves without asking what changed; at \
+             most 86400. REFRESH DATABASE asks whatever it is.",
         )
     },
 ];

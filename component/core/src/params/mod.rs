@@ -11,7 +11,8 @@ pub(crate) use self::settings::{Settings, Target};
 pub(crate) use self::values::{GrantType, SelectedItem, is_redirect_uri};
 use self::values::{
     SelectedScope, boolean, client_id, cloud, directory, expires_at, folder_path, grant_type,
-    identifier, redirect_uri, scope_type, scopes, secret, selected_items, share_link, site, text,
+    identifier, redirect_uri, scope_type, scopes, seconds, secret, selected_items, share_link,
+    site, text,
 };
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::ports::TimestampMs;
@@ -68,6 +69,7 @@ pub(crate) struct ParamChanges {
     folder_path: Change<String>,
     selected_items: Change<Vec<SelectedItem>>,
     scope_type: Change<SelectedScope>,
+    listing_max_age: Change<u64>,
 }
 
 impl ParamChanges {
@@ -121,6 +123,7 @@ impl ParamChanges {
             "folder_path" => self.folder_path = set(value, folder_path)?,
             "selected_items" => self.selected_items = set(value, selected_items)?,
             "scope_type" => self.scope_type = set(value, scope_type)?,
+            "listing_max_age" => self.listing_max_age = set(value, |v| seconds(key, &v))?,
             _ => return Err(unknown(key)),
         }
         Ok(())
@@ -176,6 +179,7 @@ impl ParamChanges {
         self.folder_path.apply(&mut settings.folder_path);
         self.selected_items.apply(&mut settings.selected_items);
         self.scope_type.apply(&mut settings.scope_type);
+        self.listing_max_age.apply(&mut settings.listing_max_age);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What stays of the parameters once the tokens are taken out of them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -34,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) folder_path: Option<String>,
     pub(crate) selected_items: Option<Vec<SelectedItem>>,
     pub(crate) scope_type: Option<SelectedScope>,
+    pub(crate) listing_max_age: Option<u64>,
 }
 
 /// Which drive is read.
@@ -133,7 +136,13 @@ impl Settings {
             // A host takes no longer text of a fact about a connection.
             ("selected_items", items.filter(|items| items.len() <= LONGEST_TOLD)),
             ("scope_type", scope_type),
+            ("listing_max_age", self.listing_max_age.map(|seconds| seconds.to_string())),
         ]
+    }
+
+    /// How old a listing may be; by default each one asks the service what changed.
+    pub(crate) fn listing_max_age(&self) -> Duration {
+        Duration::from_secs(self.listing_max_age.unwrap_or(0))
     }
 
     /// How tokens are got; settled when the connection is made.

@@ -90,6 +90,15 @@ pub(super) fn boolean(key: &str, value: &Value) -> Result<bool> {
     }
 }
 
+/// A number of seconds, of a day at most.
+pub(super) fn seconds(key: &str, value: &Value) -> Result<u64> {
+    let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+    number.filter(|seconds| *seconds <= 86_400).ok_or_else(|| {
+        invalid(format!("The parameter `{key}` has to be a number of seconds up to 86400."))
+            .hint("Write the number without quotes, such as 60; 0 asks each time.")
+    })
+}
+
 /// One of a few words; the nearest is told where it is none of them.
 fn word<T>(key: &str, value: Value, words: &[(&'static str, T)]) -> Result<T>
 where

@@ -1,30 +1,33 @@
-//! The system table `files`: one row per file of the drive.
+//! The system table `files`: one row per file of the drive; folders and deleted items on request.
 //!
 //! `content` is NULL unless the read option `content` is `fetch`; a field's
 //! metadata tells the host so, which passes the option when a statement names
-//! the column. Content is fetched only for rows that pass the filters.
+//! the column. Content is fetched only for rows that pass the filters, and details are read only
+//! of rows that pass what can be told without them.
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, StringBuilder};
+use arrow_array::builder::{
+    BinaryBuilder, BooleanBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
-use crate::contract::{ColumnFilterSupport, Piece, Scan, ScanMetrics, ScanPlan, Split, Support};
+use crate::contract::{ColumnFilterSupport, Scan, ScanMetrics, ScanPlan, Split, Support};
 use crate::download::{Download, FileRef, UNKNOWN_SIZE};
-use crate::entries::{Entries, Entry, Wanted};
+use crate::entries::{Entries, Entry, Lister, Wanted};
 use crate::error::{Error, ErrorKind, Result, nearest};
-use crate::filter::{TEXT_OPERATORS, TextFilter};
+use crate::filter::{Filter, Holds, Value};
 use crate::graph::Graph;
-use crate::ipc::{Pieces, schema_message};
-use crate::ports::LocalFuture;
-use crate::record::Verified;
+use crate::ipc::schema_message;
+use crate::item::{Item, Kind};
+use crate::ports::{LocalFuture, TimestampMs};
 use crate::sender::{Counters, Deadline};
 use crate::split::Work;
 use crate::table_name::extension;
@@ -34,46 +37,151 @@ use crate::tables::positions;
 pub(crate) const NAME: &str = "files";
 /// Says which read option the host passes when the column is named.
 const FETCH_WHEN_NAMED: &str = "platform:fetch-when-named";
-const CONTENT: usize = 3;
 /// Rows of a batch without content.
 const BATCH_ROWS: usize = 1024;
 /// A batch with content is closed at so many bytes.
 const BATCH_BYTES: usize = 768 << 10;
 /// Downloads in flight.
 const DOWNLOADS: usize = 4;
+/// Rows whose details are read at once: each time all segments are read.
+const DETAILED: usize = 50_000;
 /// Sentences kept about single files.
 const WARNINGS: usize = 20;
 const DEFAULT_MAX_CONTENT: u64 = 16 << 20;
 /// What a host takes as one message at least.
 const MOST_CONTENT: u64 = 48 << 20;
 
-/// The read options of `files`, for `describe`.
-pub(crate) const OPTIONS: [(&str, &str, &str); 2] = [
+/// The read options of `files`, for `describe`: name, default, what it does.
+pub(crate) const OPTIONS: [(&str, &str, &str); 4] = [
     ("content", "none", "`fetch` fills the column `content` of `files`; `none` leaves it NULL."),
     (
         "max_content_bytes",
         "16777216",
         "Files larger than this get NULL as `content` and a warning; at most 50331648.",
     ),
+    ("folders", "false", "`true` lists folders and packages in `files` too."),
+    (
+        "deleted",
+        "false",
+        "`true` lists in `files` also what was deleted lately, as far as the history of changes \
+         reaches.",
+    ),
 ];
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Column {
+    Name,
+    Path,
+    Extension,
+    Content,
+    Id,
+    Size,
+    Modified,
+    Created,
+    ETag,
+    MimeType,
+    Hash,
+    Owner,
+    WebUrl,
+    Shared,
+    Type,
+    DeletedAt,
+}
+
+impl Column {
+    /// MindsDB's first, in its order; then ours.
+    const ALL: [Self; 16] = [
+        Self::Name,
+        Self::Path,
+        Self::Extension,
+        Self::Content,
+        Self::Id,
+        Self::Size,
+        Self::Modified,
+        Self::Created,
+        Self::ETag,
+        Self::MimeType,
+        Self::Hash,
+        Self::Owner,
+        Self::WebUrl,
+        Self::Shared,
+        Self::Type,
+        Self::DeletedAt,
+    ];
+
+    fn field(self) -> Field {
+        let time = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let text = |name| Field::new(name, DataType::Utf8, false);
+        let optional = |name, data_type| Field::new(name, data_type, true);
+        match self {
+            Self::Name => text("name"),
+            Self::Path => text("path"),
+            Self::Extension => text("extension"),
+            Self::Content => {
+                optional("content", DataType::Binary).with_metadata(HashMap::from([(
+                    FETCH_WHEN_NAMED.to_owned(),
+                    "content=fetch".to_owned(),
+                )]))
+            }
+            Self::Id => text("id"),
+            Self::Size => optional("size", DataType::Int64),
+            Self::Modified => optional("modified", time()),
+            Self::Created => optional("created", time()),
+            Self::ETag => optional("etag", DataType::Utf8),
+            Self::MimeType => optional("mime_type", DataType::Utf8),
+            Self::Hash => optional("hash", DataType::Utf8),
+            Self::Owner => optional("owner", DataType::Utf8),
+            Self::WebUrl => optional("web_url", DataType::Utf8),
+            Self::Shared => optional("shared", DataType::Boolean),
+            Self::Type => text("type"),
+            Self::DeletedAt => optional("deleted_at", time()),
+        }
+    }
+
+    /// What its predicates compare; none where they are left to the host.
+    fn holds(self) -> Option<Holds> {
+        match self.field().data_type() {
+            DataType::Utf8 => Some(Holds::Text),
+            DataType::Int64 | DataType::Timestamp(..) | DataType::Boolean => Some(Holds::Number),
+            _ => None,
+        }
+    }
+
+    /// Whether it has to be read from where the details are.
+    fn is_detail(self) -> bool {
+        matches!(
+            self,
+            // Content is fetched by its version, which is a detail.
+            Self::Content
+                | Self::Created
+                | Self::ETag
+                | Self::MimeType
+                | Self::Hash
+                | Self::Owner
+                | Self::WebUrl
+                | Self::Shared
+        )
+    }
+}
 
 /// The columns.
 pub(crate) fn schema() -> SchemaRef {
-    let text = |name| Field::new(name, DataType::Utf8, false);
-    let metadata = HashMap::from([(FETCH_WHEN_NAMED.to_owned(), "content=fetch".to_owned())]);
-    let content = Field::new("content", DataType::Binary, true).with_metadata(metadata);
-    Arc::new(Schema::new(vec![text("name"), text("path"), text("extension"), content]))
+    Arc::new(Schema::new(Column::ALL.map(Column::field).to_vec()))
 }
 
 /// The table, with its options.
 pub(crate) struct FilesTable {
     connection: Rc<Connection>,
     max_content: Option<u64>,
+    folders: bool,
+    deleted: bool,
 }
 
 impl FilesTable {
     pub(crate) fn new(connection: Rc<Connection>, options: &[(String, String)]) -> Result<Self> {
         let (mut fetch, mut limit) = (false, DEFAULT_MAX_CONTENT);
+        let mut table = Self { connection, max_content: None, folders: false, deleted: false };
         for (name, value) in options {
             match (name.as_str(), value.as_str()) {
                 ("content", "fetch") => fetch = true,
@@ -86,10 +194,13 @@ impl FilesTable {
                         .filter(|limit| *limit <= MOST_CONTENT)
                         .ok_or_else(|| wrong("max_content_bytes", "a number up to 50331648"))?;
                 }
+                ("folders", value) => table.folders = truth("folders", value)?,
+                ("deleted", value) => table.deleted = truth("deleted", value)?,
                 (other, _) => return Err(unknown(other)),
             }
         }
-        Ok(Self { connection, max_content: fetch.then_some(limit) })
+        table.max_content = fetch.then_some(limit);
+        Ok(table)
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
@@ -97,26 +208,38 @@ impl FilesTable {
     }
 
     pub(crate) fn filter_support(&self) -> Vec<ColumnFilterSupport> {
-        let operators: Vec<_> = TEXT_OPERATORS.iter().map(|o| (*o, Support::Exact)).collect();
-        (0..3).map(|column| ColumnFilterSupport { column, operators: operators.clone() }).collect()
+        let support = |(at, column): (usize, &Column)| {
+            let operators = column.holds()?.operators().map(|o| (o, Support::Exact)).collect();
+            Some(ColumnFilterSupport { column: u32::try_from(at).ok()?, operators })
+        };
+        Column::ALL.iter().enumerate().filter_map(support).collect()
     }
 
     pub(crate) fn plan(&self, scan: &Scan) -> Result<ScanPlan> {
-        let texts = scan.filters.iter().filter(|filter| (filter.column as usize) < CONTENT);
-        let filters: Vec<TextFilter> = texts.filter_map(TextFilter::new).collect();
+        let filters: Vec<Filter> = scan
+            .filters
+            .iter()
+            .filter_map(|predicate| {
+                let column = Column::ALL.get(predicate.column as usize)?;
+                Filter::new(predicate, column.holds()?)
+            })
+            .collect();
         // A predicate that was not taken over leaves the limit to the host.
         let limit = scan.limit.filter(|_| filters.len() == scan.filters.len());
-        let projection = positions(scan.projection.as_deref());
-        let columns = projection.clone().unwrap_or_else(|| (0..schema().fields().len()).collect());
-        let projected = schema().project(&columns).map_err(|_| {
+        let positions = positions(scan.projection.as_deref());
+        let positions = positions.unwrap_or_else(|| (0..Column::ALL.len()).collect());
+        let projected = schema().project(&positions).map_err(|_| {
             Error::new(ErrorKind::InvalidParams, "A scan names a column that does not exist.")
         })?;
-        let max_content = self.max_content.filter(|_| columns.contains(&CONTENT));
+        let columns: Vec<Column> = positions.iter().map(|at| Column::ALL[*at]).collect();
+        let max_content = self.max_content.filter(|_| columns.contains(&Column::Content));
         let mut notes = vec!["lists the drive".to_owned()];
         if let Some(limit) = max_content {
             notes.push(format!("fetches content of up to {limit} bytes a file"));
         }
-        let work = Work::Files(FilesScan { columns, filters, limit, max_content });
+        let (folders, deleted) = (self.folders, self.deleted);
+        let work =
+            Work::Files(FilesScan { columns, filters, limit, max_content, folders, deleted });
         let split = Split { token: self.connection.seal(work)?, rows: None, bytes: None };
         Ok(ScanPlan { schema: schema_message(&projected)?, splits: vec![split], notes })
     }
@@ -129,105 +252,149 @@ fn wrong(option: &str, expected: &str) -> Error {
     )
 }
 
+fn truth(option: &str, value: &str) -> Result<bool> {
+    value.parse().map_err(|_| wrong(option, "`true` or `false`"))
+}
+
 fn unknown(option: &str) -> Error {
     let shown: String = option.chars().take(60).collect();
     let error =
         Error::new(ErrorKind::InvalidParams, format!("`files` has no read option `{shown}`."));
-    match nearest(option, OPTIONS.iter().map(|(name, ..)| *name)) {
+    let names = OPTIONS.map(|(name, ..)| name);
+    match nearest(option, names) {
         Some(near) => error.hint(format!("Did you mean `{near}`?")).candidates([near.to_owned()]),
-        None => error.hint("Its read options are `content` and `max_content_bytes`."),
+        None => error.hint(format!("Its read options are {}.", names.join(", "))),
     }
 }
 
 /// What a split of `files` holds.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct FilesScan {
-    columns: Vec<usize>,
-    filters: Vec<TextFilter>,
+    columns: Vec<Column>,
+    filters: Vec<Filter>,
     limit: Option<u64>,
     /// Present if content is to be fetched.
     max_content: Option<u64>,
+    folders: bool,
+    deleted: bool,
+}
+
+impl FilesScan {
+    /// Of two kinds: those that need no details, and those that do.
+    fn passes(&self, row: &Row, details: bool) -> bool {
+        self.filters.iter().all(|filter| {
+            let column = Column::ALL.get(filter.column).copied();
+            column.is_none_or(|column| {
+                column.is_detail() != details || filter.passes(row.value(column))
+            })
+        })
+    }
+
+    fn needs_details(&self) -> bool {
+        let filtered = self.filters.iter().filter_map(|filter| Column::ALL.get(filter.column));
+        // The column `content` alone is NULL without a fetch.
+        let column = |column: &Column| match column {
+            Column::Content => self.max_content.is_some(),
+            column => column.is_detail(),
+        };
+        self.columns.iter().chain(filtered).any(column)
+    }
 }
 
 /// One row; `content` once it was fetched.
 struct Row {
-    name: String,
-    path: String,
+    entry: Entry,
     extension: String,
+    deleted_at: Option<TimestampMs>,
     content: Option<Vec<u8>>,
     warning: Option<String>,
 }
 
 impl Row {
-    fn text(&self, column: usize) -> &str {
+    fn new(entry: Entry, deleted_at: Option<TimestampMs>) -> Self {
+        let is_file = entry.item.kind.is_file();
+        let extension = if is_file { extension(&entry.item.name) } else { String::new() };
+        Self { entry, extension, deleted_at, content: None, warning: None }
+    }
+
+    fn value(&self, column: Column) -> Value<'_> {
+        let Item { id, name, kind, size, modified, details, .. } = &self.entry.item;
+        let time = |ms: Option<TimestampMs>| {
+            ms.map_or(Value::Null, |ms| Value::Number(ms.saturating_mul(1000)))
+        };
         match column {
-            0 => &self.name,
-            1 => &self.path,
-            _ => &self.extension,
+            Column::Name => Value::Text(name),
+            Column::Path => Value::Text(&self.entry.path),
+            Column::Extension => Value::Text(&self.extension),
+            Column::Content => Value::Null,
+            Column::Id => Value::Text(id),
+            Column::Size => number(size.and_then(|size| i64::try_from(size).ok())),
+            Column::Modified => time(*modified),
+            Column::Created => time(details.created),
+            Column::ETag => nullable(details.e_tag.as_deref()),
+            Column::MimeType => nullable(details.mime_type.as_deref()),
+            Column::Hash => nullable(details.hash.as_deref()),
+            Column::Owner => nullable(details.owner.as_deref()),
+            Column::WebUrl => nullable(details.web_url.as_deref()),
+            // What of a deleted item is not known is not told.
+            Column::Shared => number(self.deleted_at.is_none().then(|| details.shared.into())),
+            Column::Type => Value::Text(kind.name()),
+            Column::DeletedAt => time(self.deleted_at),
         }
     }
 }
 
+fn nullable(text: Option<&str>) -> Value<'_> {
+    text.map_or(Value::Null, Value::Text)
+}
+
+fn number(value: Option<i64>) -> Value<'static> {
+    value.map_or(Value::Null, Value::Number)
+}
+
 /// Reads the rows of `files`.
 pub(crate) struct FilesReader {
-    graph: Rc<Graph>,
-    verified: Verified,
+    lister: Lister,
     scan: FilesScan,
     deadline: Deadline,
-    walk: Option<Entries>,
-    walked: bool,
-    waiting: VecDeque<(Row, Entry)>,
+    entries: Option<Entries>,
+    listed: bool,
+    waiting: VecDeque<Row>,
     fetching: FuturesOrdered<LocalFuture<'static, Result<Row>>>,
     /// Rows that may still be begun before the limit is reached.
     left: u64,
-    pieces: Pieces,
     schema: SchemaRef,
     rows: u64,
     warnings: Vec<String>,
 }
 
 impl FilesReader {
-    pub(crate) fn new(
-        graph: Rc<Graph>,
-        verified: Verified,
-        scan: FilesScan,
-        deadline: Deadline,
-    ) -> Result<Self> {
-        let schema = schema().project(&scan.columns).map_err(|_| {
-            Error::new(ErrorKind::Internal, "A split names a column that does not exist.")
-        })?;
-        let schema = Arc::new(schema);
-        Ok(Self {
+    pub(crate) fn new(lister: Lister, scan: FilesScan, deadline: Deadline) -> Self {
+        let fields: Vec<Field> = scan.columns.iter().map(|column| column.field()).collect();
+        let schema = Arc::new(Schema::new(fields));
+        Self {
             left: scan.limit.unwrap_or(u64::MAX),
-            pieces: Pieces::new(&schema)?,
             schema,
-            graph,
-            verified,
+            lister,
             scan,
             deadline,
-            walk: None,
-            walked: false,
+            entries: None,
+            listed: false,
             waiting: VecDeque::new(),
             fetching: FuturesOrdered::new(),
             rows: 0,
             warnings: Vec::new(),
-        })
+        }
     }
 
-    pub(crate) async fn next(&mut self) -> Result<Option<Piece>> {
-        loop {
-            if let Some(piece) = self.pieces.pop() {
-                return Ok(Some(piece));
-            }
-            self.deadline.check(self.graph.sender.ports().clock.now())?;
-            let rows = self.next_rows().await?;
-            if rows.is_empty() {
-                return Ok(None);
-            }
-            self.rows += rows.len() as u64;
-            let batch = self.batch(&rows)?;
-            self.pieces.push(&batch)?;
+    pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        self.deadline.check(self.lister.graph.sender.ports().clock.now())?;
+        let rows = self.next_rows().await?;
+        if rows.is_empty() {
+            return Ok(None);
         }
+        self.rows += rows.len() as u64;
+        self.batch(&rows).map(Some)
     }
 
     /// The rows of one batch; none at the end.
@@ -242,12 +409,12 @@ impl FilesReader {
                 {
                     self.warnings.push(warning);
                 }
-                bytes += row.path.len() + row.content.as_ref().map_or(0, Vec::len);
+                bytes += row.entry.path.len() + row.content.as_ref().map_or(0, Vec::len);
                 rows.push(row);
-            } else if self.walked || self.left == 0 || !rows.is_empty() {
+            } else if self.listed || self.left == 0 || !rows.is_empty() {
                 break;
             } else {
-                self.walk_on().await?;
+                self.list_on().await?;
             }
         }
         Ok(rows)
@@ -258,65 +425,86 @@ impl FilesReader {
         let most = if self.scan.max_content.is_some() { DOWNLOADS } else { BATCH_ROWS };
         while self.left > 0
             && self.fetching.len() < most
-            && let Some((row, entry)) = self.waiting.pop_front()
+            && let Some(row) = self.waiting.pop_front()
         {
             self.left -= 1;
-            self.fetching.push_back(match self.scan.max_content {
+            let fetched = self.scan.max_content.filter(|_| row.deleted_at.is_none());
+            self.fetching.push_back(match fetched.filter(|_| row.entry.item.kind.is_file()) {
                 None => Box::pin(async move { Ok(row) }),
                 Some(limit) => {
-                    let (graph, deadline) = (Rc::clone(&self.graph), self.deadline);
-                    Box::pin(async move { fetch(graph, row, entry, limit, deadline).await })
+                    let (graph, deadline) = (Rc::clone(&self.lister.graph), self.deadline);
+                    Box::pin(async move { fetch(graph, row, limit, deadline).await })
                 }
             });
         }
     }
 
-    async fn walk_on(&mut self) -> Result<()> {
-        let walk = match &mut self.walk {
-            Some(walk) => walk,
+    /// Lists as far as it takes for some rows to pass, or to the end.
+    async fn list_on(&mut self) -> Result<()> {
+        let mut entries = match self.entries.take() {
+            Some(entries) => entries,
             None => {
-                let graph = Rc::clone(&self.graph);
                 // Filters may pass over most of the drive before a limit is reached.
                 let few = self.scan.limit.is_some() && self.scan.filters.is_empty();
                 let wanted = Wanted { folder: "", recursive: true, few };
-                let walk = Entries::start(graph, &self.verified, &wanted, self.deadline).await?;
-                self.walk.insert(walk)
+                self.lister.entries(&wanted, self.deadline).await?
             }
         };
-        let Some(page) = walk.next_page().await? else {
-            self.walked = true;
-            return Ok(());
+        let needs_details = self.scan.needs_details();
+        let enough = match (&entries, needs_details) {
+            (Entries::Catalogue(_), true) => {
+                DETAILED.min(usize::try_from(self.left).unwrap_or(usize::MAX))
+            }
+            _ => 1,
         };
-        let filters = &self.scan.filters;
-        let rows = page.into_iter().filter(|entry| entry.item.is_file()).map(|entry| {
-            let (name, path) = (entry.item.name.clone(), entry.path.clone());
-            let extension = extension(&name);
-            (Row { name, path, extension, content: None, warning: None }, entry)
-        });
-        let passes = |row: &Row| filters.iter().all(|f| f.passes(row.text(f.column)));
-        self.waiting.extend(rows.filter(|(row, _)| passes(row)));
+        let mut rows: Vec<Row> = Vec::new();
+        while rows.len() < enough {
+            let Some(page) = entries.next_page().await? else {
+                self.listed = true;
+                break;
+            };
+            let shown = page.into_iter().filter(|entry| self.shows(entry.item.kind));
+            let shown = shown.map(|entry| Row::new(entry, None));
+            rows.extend(shown.filter(|row| self.scan.passes(row, false)));
+        }
+        if needs_details {
+            entries.complete(rows.iter_mut().map(|row| &mut row.entry.item))?;
+        }
+        self.waiting.extend(rows.into_iter().filter(|row| self.scan.passes(row, true)));
+        if self.listed && self.scan.deleted {
+            self.list_deleted()?;
+        }
+        self.entries = Some(entries);
+        Ok(())
+    }
+
+    fn shows(&self, kind: Kind) -> bool {
+        let folder = kind.holds_items() || kind == Kind::Package;
+        kind.is_file() || (folder && self.scan.folders)
+    }
+
+    fn list_deleted(&mut self) -> Result<()> {
+        let Some(root) = self.lister.root().cloned() else { return Ok(()) };
+        let catalogue = self.lister.catalogue(&root);
+        for (entry, seen_at) in catalogue.deleted(root.item.as_deref())? {
+            let row = Row::new(entry, Some(seen_at));
+            let shown = self.shows(row.entry.item.kind);
+            if shown && self.scan.passes(&row, false) && self.scan.passes(&row, true) {
+                self.waiting.push_back(row);
+            }
+        }
         Ok(())
     }
 
     fn batch(&self, rows: &[Row]) -> Result<RecordBatch> {
-        let columns = self.scan.columns.iter().map(|column| -> ArrayRef {
-            if *column == CONTENT {
-                let mut builder = BinaryBuilder::new();
-                rows.iter().for_each(|row| builder.append_option(row.content.as_deref()));
-                Arc::new(builder.finish())
-            } else {
-                let mut builder = StringBuilder::new();
-                rows.iter().for_each(|row| builder.append_value(row.text(*column)));
-                Arc::new(builder.finish())
-            }
-        });
+        let columns = self.scan.columns.iter().map(|column| array(rows, *column));
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         RecordBatch::try_new_with_options(self.schema.clone(), columns.collect(), &options)
             .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
     }
 
     pub(crate) fn metrics(&self) -> ScanMetrics {
-        let counters: &Counters = self.graph.sender.counters();
+        let counters: &Counters = self.lister.graph.sender.counters();
         ScanMetrics {
             requests: counters.requests.get(),
             bytes: counters.bytes.get(),
@@ -329,34 +517,64 @@ impl FilesReader {
     }
 }
 
+fn array(rows: &[Row], column: Column) -> ArrayRef {
+    let number = |row: &Row| match row.value(column) {
+        Value::Number(number) => Some(number),
+        _ => None,
+    };
+    match column.field().data_type() {
+        DataType::Binary => {
+            let mut builder = BinaryBuilder::new();
+            rows.iter().for_each(|row| builder.append_option(row.content.as_deref()));
+            Arc::new(builder.finish())
+        }
+        DataType::Int64 => {
+            let mut builder = Int64Builder::new();
+            rows.iter().for_each(|row| builder.append_option(number(row)));
+            Arc::new(builder.finish())
+        }
+        DataType::Boolean => {
+            let mut builder = BooleanBuilder::new();
+            rows.iter().for_each(|row| builder.append_option(number(row).map(|truth| truth != 0)));
+            Arc::new(builder.finish())
+        }
+        DataType::Timestamp(..) => {
+            let mut builder = TimestampMicrosecondBuilder::new().with_timezone("UTC");
+            rows.iter().for_each(|row| builder.append_option(number(row)));
+            Arc::new(builder.finish())
+        }
+        _ => {
+            let mut builder = StringBuilder::new();
+            rows.iter().for_each(|row| match row.value(column) {
+                Value::Text(text) => builder.append_value(text),
+                _ => builder.append_null(),
+            });
+            Arc::new(builder.finish())
+        }
+    }
+}
+
 /// Fills a row's content. A file that cannot be had gets NULL and a warning;
 /// what concerns the whole connection stays an error.
-async fn fetch(
-    graph: Rc<Graph>,
-    mut row: Row,
-    entry: Entry,
-    limit: u64,
-    deadline: Deadline,
-) -> Result<Row> {
-    let size = entry.item.size().unwrap_or(0);
-    if entry.item.is_malware() {
-        row.warning =
-            Some(format!("`{}` is flagged as malware; its content was not fetched.", row.path));
+async fn fetch(graph: Rc<Graph>, mut row: Row, limit: u64, deadline: Deadline) -> Result<Row> {
+    let Entry { path, drive, item } = &row.entry;
+    let size = item.size.unwrap_or(0);
+    if item.kind == Kind::Malware {
+        row.warning = Some(format!("`{path}` is flagged as malware; its content was not fetched."));
         return Ok(row);
     }
     if size > limit {
         row.warning = Some(format!(
-            "`{}` has {size} bytes, more than max_content_bytes; its content was not fetched.",
-            row.path
+            "`{path}` has {size} bytes, more than max_content_bytes; its content was not fetched."
         ));
         return Ok(row);
     }
     let file = FileRef {
-        drive: entry.drive.to_string(),
-        item: entry.item.id.clone(),
-        path: row.path.clone(),
-        c_tag: entry.item.c_tag.clone(),
-        size: entry.item.size().unwrap_or(UNKNOWN_SIZE),
+        drive: drive.to_string(),
+        item: item.id.clone(),
+        path: path.clone(),
+        c_tag: item.details.c_tag.clone(),
+        size: item.size.unwrap_or(UNKNOWN_SIZE),
         e_tag: None,
         measured: false,
     };
@@ -365,10 +583,10 @@ async fn fetch(
     match download.read_head(wanted).await {
         Ok(head) if head.bytes.len() as u64 <= limit => row.content = Some(head.bytes.to_vec()),
         Ok(_) => {
-            row.warning = Some(format!("`{}` is larger than max_content_bytes.", row.path));
+            row.warning = Some(format!("`{path}` is larger than max_content_bytes."));
         }
         Err(error) if matches!(error.kind, ErrorKind::PermissionDenied | ErrorKind::NotFound) => {
-            row.warning = Some(format!("The content of `{}` cannot be had: {error}", row.path));
+            row.warning = Some(format!("The content of `{path}` cannot be had: {error}"));
         }
         Err(error) => return Err(error),
     }

@@ -1,15 +1,19 @@
 //! Tables: what is known of one before a scan, and the readers of its splits.
 
-pub(crate) mod connections;
+pub(crate) mod changes;
 pub(crate) mod files;
 pub(crate) mod parquet;
 pub(crate) mod stream;
+pub(crate) mod system;
+pub(crate) mod union;
+mod widening;
 
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::contract::{ColumnFilterSupport, Piece, Scan, ScanMetrics, ScanPlan, Statistics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ipc::schema_message;
+use crate::ipc::{Pieces, schema_message};
 
 /// An opened table.
 pub struct Table {
@@ -19,8 +23,10 @@ pub struct Table {
 pub(crate) enum Kind {
     Stream(Box<stream::StreamTable>),
     Parquet(Box<parquet::ParquetTable>),
+    Union(union::UnionTable),
     Files(files::FilesTable),
-    Connections(connections::ConnectionsTable),
+    Changes(changes::ChangesTable),
+    System(system::OpenedSystemTable),
 }
 
 impl Table {
@@ -30,8 +36,10 @@ impl Table {
         match &self.kind {
             Kind::Stream(table) => table.name(),
             Kind::Parquet(table) => table.name(),
+            Kind::Union(table) => table.name(),
             Kind::Files(_) => files::NAME,
-            Kind::Connections(_) => connections::NAME,
+            Kind::Changes(_) => changes::NAME,
+            Kind::System(opened) => opened.table.name(),
         }
     }
 
@@ -46,8 +54,10 @@ impl Table {
         match &self.kind {
             Kind::Stream(table) => table.schema(),
             Kind::Parquet(table) => table.schema(),
+            Kind::Union(table) => table.schema(),
             Kind::Files(table) => table.schema(),
-            Kind::Connections(_) => connections::schema(),
+            Kind::Changes(_) => changes::schema(),
+            Kind::System(opened) => opened.table.schema(),
         }
     }
 
@@ -57,8 +67,9 @@ impl Table {
         match &self.kind {
             Kind::Stream(table) => table.statistics(),
             Kind::Parquet(table) => table.statistics(),
-            Kind::Files(_) => Statistics::default(),
-            Kind::Connections(_) => connections::statistics(),
+            Kind::Union(table) => table.statistics(),
+            Kind::Files(_) | Kind::Changes(_) => Statistics::default(),
+            Kind::System(opened) => opened.statistics(),
         }
     }
 
@@ -66,8 +77,9 @@ impl Table {
     #[must_use]
     pub fn filter_support(&self) -> Vec<ColumnFilterSupport> {
         match &self.kind {
-            Kind::Stream(_) | Kind::Parquet(_) | Kind::Connections(_) => Vec::new(),
             Kind::Files(table) => table.filter_support(),
+            Kind::Union(table) => table.filter_support(),
+            _ => Vec::new(),
         }
     }
 
@@ -84,28 +96,35 @@ impl Table {
         match &self.kind {
             Kind::Stream(table) => table.plan(scan),
             Kind::Parquet(table) => table.plan(scan),
+            Kind::Union(table) => table.plan(scan),
             Kind::Files(table) => table.plan(scan),
-            Kind::Connections(table) => table.plan(scan),
+            Kind::Changes(table) => table.plan(scan),
+            Kind::System(opened) => opened.plan(scan),
         }
     }
 }
 
 /// The rows of one split.
 pub struct Reader {
-    kind: ReaderKind,
+    source: Source,
+    /// Made with the first batch, which tells the schema.
+    pieces: Option<Pieces>,
     failed: bool,
 }
 
-pub(crate) enum ReaderKind {
+/// Where the batches come from.
+pub(crate) enum Source {
     Stream(Box<stream::StreamReader>),
     Parquet(Box<parquet::ParquetReader>),
+    Shaped(Box<union::ShapedReader>),
     Files(Box<files::FilesReader>),
-    Connections(Box<connections::ConnectionsReader>),
+    Changes(Box<changes::ChangesReader>),
+    System(Box<system::SystemReader>),
 }
 
 impl Reader {
-    pub(crate) fn new(kind: ReaderKind) -> Self {
-        Self { kind, failed: false }
+    pub(crate) fn new(source: Source) -> Self {
+        Self { source, pieces: None, failed: false }
     }
 
     /// The next piece, or `None` at the end.
@@ -114,24 +133,52 @@ impl Reader {
             let message = "The reader failed before; only its metrics can be asked for.";
             return Err(Error::new(ErrorKind::InvalidParams, message));
         }
-        let next = match &mut self.kind {
-            ReaderKind::Stream(reader) => reader.next().await,
-            ReaderKind::Parquet(reader) => reader.next().await,
-            ReaderKind::Files(reader) => reader.next().await,
-            ReaderKind::Connections(reader) => Ok(reader.next()),
-        };
+        let next = self.next_piece().await;
         self.failed = next.is_err();
         next
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Piece>> {
+        loop {
+            if let Some(piece) = self.pieces.as_mut().and_then(Pieces::pop) {
+                return Ok(Some(piece));
+            }
+            let Some(batch) = self.source.next_batch().await? else { return Ok(None) };
+            let pieces = match &mut self.pieces {
+                Some(pieces) => pieces,
+                None => self.pieces.insert(Pieces::new(&batch.schema())?),
+            };
+            pieces.push(&batch)?;
+        }
     }
 
     /// What the reader did so far.
     #[must_use]
     pub fn metrics(&self) -> ScanMetrics {
-        match &self.kind {
-            ReaderKind::Stream(reader) => reader.metrics(),
-            ReaderKind::Parquet(reader) => reader.metrics(),
-            ReaderKind::Files(reader) => reader.metrics(),
-            ReaderKind::Connections(reader) => reader.metrics(),
+        self.source.metrics()
+    }
+}
+
+impl Source {
+    pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        match self {
+            Self::Stream(reader) => reader.next_batch().await,
+            Self::Parquet(reader) => reader.next_batch().await,
+            Self::Shaped(reader) => reader.next_batch().await,
+            Self::Files(reader) => reader.next_batch().await,
+            Self::Changes(reader) => reader.next_batch().await,
+            Self::System(reader) => Ok(reader.next_batch()),
+        }
+    }
+
+    fn metrics(&self) -> ScanMetrics {
+        match self {
+            Self::Stream(reader) => reader.metrics(),
+            Self::Parquet(reader) => reader.metrics(),
+            Self::Shaped(reader) => reader.metrics(),
+            Self::Files(reader) => reader.metrics(),
+            Self::Changes(reader) => reader.metrics(),
+            Self::System(reader) => reader.metrics(),
         }
     }
 }

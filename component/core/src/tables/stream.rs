@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use bytes::{Buf as _, Bytes};
 use serde::{Deserialize, Serialize};
@@ -12,13 +13,13 @@ use tabular_formats::text::{TextFormat, TextOptions};
 use tabular_formats::{BatchSize, FormatError, StreamDecoder};
 
 use crate::connection::Connection;
-use crate::contract::{Piece, Scan, ScanMetrics, ScanPlan, Split, Statistics, estimate};
+use crate::contract::{Scan, ScanMetrics, ScanPlan, Statistics, estimate};
 use crate::download::{Download, FileRef};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_type::StreamType;
-use crate::ipc::{Pieces, schema_message};
+use crate::ipc::schema_message;
 use crate::sender::{Counters, Deadline};
-use crate::split::Work;
+use crate::split::{Planned, Work};
 use crate::tables::positions;
 
 /// What the bytes are, found out from the first of them; travels in splits.
@@ -97,6 +98,8 @@ pub(crate) struct StreamTable {
     pub(crate) connection: Rc<Connection>,
     pub(crate) file: FileRef,
     pub(crate) format: StreamFormat,
+    /// What was not asked for, since the version is one that was read before.
+    pub(crate) saved: Option<String>,
 }
 
 impl StreamTable {
@@ -117,19 +120,16 @@ impl StreamTable {
         let schema = projected(&self.schema(), projection.as_deref())?;
         // The format takes no filters, so a limit only holds without them.
         let limit = scan.limit.filter(|_| scan.filters.is_empty());
-        let work = Work::Stream {
-            file: self.file.clone(),
-            format: self.format.clone(),
-            projection,
-            limit,
-        };
-        let split = Split {
-            token: self.connection.seal(work)?,
-            rows: None,
-            bytes: Some(estimate(self.file.size)),
-        };
-        let notes = vec![format!("one pass over {} bytes of text", self.file.size)];
-        Ok(ScanPlan { schema: schema_message(&schema)?, splits: vec![split], notes })
+        let splits = self.connection.seal_all(vec![self.planned(projection, limit)])?;
+        let mut notes = vec![format!("one pass over {} bytes of text", self.file.size)];
+        notes.extend(self.saved.clone());
+        Ok(ScanPlan { schema: schema_message(&schema)?, splits, notes })
+    }
+
+    pub(crate) fn planned(&self, projection: Option<Vec<usize>>, limit: Option<u64>) -> Planned {
+        let (file, format) = (self.file.clone(), self.format.clone());
+        let work = Work::Stream { file, format, projection, limit };
+        Planned { work, rows: None, bytes: Some(estimate(self.file.size)) }
     }
 }
 
@@ -147,7 +147,6 @@ pub(crate) struct StreamReader {
     download: Download,
     counters: Rc<Counters>,
     decoder: Box<dyn StreamDecoder>,
-    pieces: Pieces,
     chunk: Bytes,
     path: String,
     deadline: Deadline,
@@ -164,50 +163,30 @@ impl StreamReader {
         path: String,
         scan: (&StreamFormat, Option<&[usize]>, Option<u64>),
         deadline: Deadline,
-    ) -> Result<Self> {
+    ) -> Self {
         let (format, projection, limit) = scan;
         let decoder = format.decoder(projection, limit);
-        let pieces = Pieces::new(&decoder.schema())?;
         let clock = Rc::clone(connection.ports());
         let chunk = Bytes::new();
-        Ok(Self {
-            download,
-            counters,
-            decoder,
-            pieces,
-            chunk,
-            path,
-            deadline,
-            clock,
-            at_end: false,
-        })
+        Self { download, counters, decoder, chunk, path, deadline, clock, at_end: false }
     }
 
-    pub(crate) async fn next(&mut self) -> Result<Option<Piece>> {
+    pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         if self.deadline.0.is_some() {
             self.deadline.check(self.clock.clock.now())?;
         }
         loop {
-            if let Some(piece) = self.pieces.pop() {
-                return Ok(Some(piece));
+            if self.at_end || self.decoder.done() {
+                return self.decoder.finish().map_err(|e| self.malformed(&e));
             }
-            let batch = if self.at_end || self.decoder.done() {
-                match self.decoder.finish().map_err(|e| self.malformed(&e))? {
-                    Some(batch) => batch,
-                    None => return Ok(None),
-                }
-            } else {
-                match self.decode().await? {
-                    Some(batch) => batch,
-                    None => continue,
-                }
-            };
-            self.pieces.push(&batch)?;
+            if let Some(batch) = self.decode().await? {
+                return Ok(Some(batch));
+            }
         }
     }
 
     /// Decodes from the chunk at hand, fetching one if there is none.
-    async fn decode(&mut self) -> Result<Option<arrow_array::RecordBatch>> {
+    async fn decode(&mut self) -> Result<Option<RecordBatch>> {
         if self.chunk.is_empty() {
             match self.download.chunk().await? {
                 Some(chunk) => self.chunk = chunk,

@@ -6,8 +6,8 @@ use super::reading::Read;
 use super::rows::read;
 
 fn file(name: &str) -> Read {
-    let drive =
-        Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../tests/data/drive");
+    let drive = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
+        .join("../../tests/data/drive");
     let text = std::fs::read_to_string(drive.join(name)).expect("the demo drive has it");
     let read = read(&text, &[]);
     assert_eq!(read.warnings(), [""; 0], "{name}");

@@ -6,7 +6,8 @@ use super::reading::Read;
 use super::rows::read;
 
 fn file(name: &str, options: &[(&str, &str)]) -> Read {
-    let data = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("tests/data");
+    let data = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"))
+        .join("tests/data");
     let text = std::fs::read_to_string(data.join(name)).expect("it is beside the tests");
     let read = read(&text, options);
     assert_eq!(read.warnings(), [""; 0], "{name}");

@@ -9,6 +9,7 @@ pub(super) const HELP: &str = "\
 Statements end with a semicolon and may span lines:
   SHOW DATABASES;                         databases there are
   SHOW TABLES FROM name;                  files of one
+  REFRESH DATABASE name;                  asks what changed, and says it
   SHOW CREATE DATABASE name;              how it was made, without secrets
   DESCRIBE name.`folder/file.csv`;        columns of a file
   USE name;                               tables without a database are of this one

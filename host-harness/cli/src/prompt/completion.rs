@@ -7,7 +7,7 @@ use super::command;
 use super::names::Names;
 
 /// Words of statements, in the order in which they are offered.
-const KEYWORDS: [&str; 52] = [
+const KEYWORDS: [&str; 53] = [
     "ALTER",
     "ANALYZE",
     "AND",
@@ -48,6 +48,7 @@ const KEYWORDS: [&str; 52] = [
     "OR",
     "ORDER",
     "PARAMETERS",
+    "REFRESH",
     "REPLACE",
     "RIGHT",
     "SELECT",

@@ -5,12 +5,14 @@ mod authorization;
 mod check;
 mod check_authorization;
 mod check_scan;
+mod check_sync;
 mod connection;
 mod description;
 mod fault;
 mod message;
 mod scan;
 mod schema;
+mod sync;
 
 pub use authorization::{
     Finding, FindingState, PendingSignIn, SignInAnswer, SignInMethod, SignInOutcome,
@@ -28,3 +30,4 @@ pub use scan::{
     ColumnFilterSupport, ColumnStatistics, Count, Literal, Operator, Precision, Predicate, Scan,
     ScanMetrics, ScanPlan, Split, Statistics, Support,
 };
+pub use sync::{Change, ChangeKind, ChangePage, Progress};

@@ -48,6 +48,11 @@ pub enum Statement {
         /// Whether it is fine that there is none.
         if_exists: bool,
     },
+    /// `REFRESH DATABASE name`
+    RefreshDatabase {
+        /// The database's name.
+        name: String,
+    },
     /// `SHOW DATABASES`
     ShowDatabases,
     /// `SHOW CREATE DATABASE name`
@@ -141,6 +146,7 @@ impl<'a> Parser<'a> {
             "CREATE" => self.create(),
             "ALTER" => self.alter(),
             "DROP" => self.drop_database().map(Parsed::plain),
+            "REFRESH" => self.refresh().map(Parsed::plain),
             "SHOW" => self.show().map(Parsed::plain),
             "DESCRIBE" | "DESC" => self.describe().map(Parsed::plain),
             "USE" => self.use_database().map(Parsed::plain),
@@ -201,6 +207,14 @@ impl<'a> Parser<'a> {
         let name = self.identifier("the database's name")?;
         self.end()?;
         Ok(Statement::DropDatabase { name, if_exists })
+    }
+
+    fn refresh(mut self) -> Result<Statement, Fault> {
+        self.lexer.next();
+        self.one_of(&["DATABASE", "SCHEMA", "PROJECT"])?;
+        let name = self.identifier("the database's name")?;
+        self.end()?;
+        Ok(Statement::RefreshDatabase { name })
     }
 
     fn show(mut self) -> Result<Statement, Fault> {
@@ -418,6 +432,7 @@ mod tests {
                 Statement::DropDatabase { name: "d".into(), if_exists: true },
             ),
             ("SHOW DATABASES", Statement::ShowDatabases),
+            ("refresh database `d`;", Statement::RefreshDatabase { name: "d".into() }),
             ("show create database `my d`;", Statement::ShowCreateDatabase { name: "my d".into() }),
             ("SHOW TABLES FROM d", Statement::ShowTables { database: Some("d".into()) }),
             ("show tables in `d`", Statement::ShowTables { database: Some("d".into()) }),
@@ -456,6 +471,7 @@ mod tests {
             ("DROP DATABASE d e", "Expected the end of the statement"),
             ("DROP DATABASE d; DROP DATABASE e", "Expected the end of the statement"),
             ("SHOW TABLES LIKE 'a'", "Expected FROM and a database after SHOW TABLES"),
+            ("REFRESH d", "Expected DATABASE or SCHEMA or PROJECT"),
             ("SHOW COLUMNS", "Expected DATABASES, TABLES or CREATE DATABASE after SHOW"),
             ("DESCRIBE d/e", "Expected `.` and a table after the database's name"),
             ("", "The statement is empty"),
@@ -473,7 +489,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_answered(text in "(CREATE|ALTER|DROP|SHOW|DESCRIBE|USE|)[ a-zA-Z0-9=,.;{}'\"`:\\\\\n/*é-]{0,60}") {
+        fn any_text_is_answered(text in "(CREATE|ALTER|DROP|REFRESH|SHOW|DESCRIBE|USE|)[ a-zA-Z0-9=,.;{}'\"`:\\\\\n/*é-]{0,60}") {
             if let Err(fault) = Statement::parse(&text) {
                 let (line, column) = fault.position(&text);
                 prop_assert!(line >= 1 && column >= 1);

@@ -14,13 +14,13 @@ use tabular_formats::parquet::{Opened, ParquetFile, ParquetOptions};
 
 pub(crate) use self::reader::ParquetReader;
 use crate::connection::Connection;
-use crate::contract::{Scan, ScanPlan, Split, Statistics, estimate, exact};
+use crate::contract::{Scan, ScanPlan, Statistics, estimate, exact};
 use crate::download::{Download, FileRef, Part, UNKNOWN_SIZE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, PreauthenticatedUrl};
 use crate::ipc::schema_message;
 use crate::sender::Deadline;
-use crate::split::{ParquetScan, Work};
+use crate::split::{ParquetScan, Planned, Work};
 use crate::tables::positions;
 use crate::tables::stream::{format_error, projected};
 
@@ -105,17 +105,9 @@ impl ParquetTable {
         let schema = projected(&self.schema(), projection.as_deref())?;
         let limit = scan.limit.filter(|_| scan.filters.is_empty());
         let groups = self.needed(limit);
-        let worth = self.bytes(&groups, projection.as_deref())? / LEAST_SPLIT;
-        let most = usize::try_from(worth.min(scan.wished_splits.into())).unwrap_or(usize::MAX);
-        let wished = if limit.is_some() { 1 } else { most.clamp(1, groups.len().max(1)) };
-        let mut splits = Vec::with_capacity(wished);
-        let mut bytes = 0;
-        for number in 0..wished {
-            let run = groups.len() * number / wished..groups.len() * (number + 1) / wished;
-            let run = groups[run].to_vec();
-            bytes += self.bytes(&run, projection.as_deref())?;
-            splits.push(self.split(run, projection.clone(), limit)?);
-        }
+        let bytes = self.bytes(&groups, projection.as_deref())?;
+        let planned = self.planned(projection, limit, scan.wished_splits)?;
+        let splits = self.connection.seal_all(planned)?;
         let most = if limit.is_some() { "at most " } else { "" };
         let notes = vec![format!(
             "{} of {} row groups, {most}{bytes} of {} bytes",
@@ -124,6 +116,24 @@ impl ParquetTable {
             self.file.size
         )];
         Ok(ScanPlan { schema: schema_message(&schema)?, splits, notes })
+    }
+
+    /// A part for each run of row groups.
+    pub(crate) fn planned(
+        &self,
+        projection: Option<Vec<usize>>,
+        limit: Option<u64>,
+        wished: u32,
+    ) -> Result<Vec<Planned>> {
+        let groups = self.needed(limit);
+        let worth = self.bytes(&groups, projection.as_deref())? / LEAST_SPLIT;
+        let most = usize::try_from(worth.min(wished.into())).unwrap_or(usize::MAX);
+        let wished = if limit.is_some() { 1 } else { most.clamp(1, groups.len().max(1)) };
+        let run = |number: usize| {
+            let run = groups.len() * number / wished..groups.len() * (number + 1) / wished;
+            self.part(groups[run].to_vec(), projection.clone(), limit)
+        };
+        (0..wished).map(run).collect()
     }
 
     /// The row groups that hold the first so many rows, or all.
@@ -146,19 +156,19 @@ impl ParquetTable {
         bytes.map_err(|error| format_error(&self.file.path, &error))
     }
 
-    fn split(
+    fn part(
         &self,
         groups: Vec<usize>,
         projection: Option<Vec<usize>>,
         limit: Option<u64>,
-    ) -> Result<Split> {
+    ) -> Result<Planned> {
         let rows = groups.iter().map(|group| self.parquet.row_groups()[*group].rows).sum();
         let bytes = self.bytes(&groups, projection.as_deref())?;
         let footer = self.parquet.footer();
         let (file, options) = (self.file.clone(), self.options.clone());
         let scan = ParquetScan { file, footer, groups, projection, limit, options };
-        Ok(Split {
-            token: self.connection.seal(Work::Parquet(scan))?,
+        Ok(Planned {
+            work: Work::Parquet(scan),
             rows: Some(exact(limit.map_or(rows, |limit| limit.min(rows)))),
             // With a limit, no more pages are read than its rows need.
             bytes: Some(if limit.is_some() { estimate(bytes) } else { exact(bytes) }),

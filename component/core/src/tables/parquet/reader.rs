@@ -10,11 +10,10 @@ use tabular_formats::{BatchSize, FormatError};
 
 use super::Tail;
 use super::fetch::Fetches;
-use crate::contract::{Piece, ScanMetrics};
+use crate::contract::ScanMetrics;
 use crate::download::{Part, link_to};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
-use crate::ipc::Pieces;
 use crate::sender::{Counters, Deadline};
 use crate::split::ParquetScan;
 use crate::tables::stream::format_error;
@@ -39,7 +38,6 @@ pub(crate) struct ParquetReader {
     present: Option<Group>,
     /// Begun when all of the present one is asked for.
     following: Option<Group>,
-    pieces: Option<Pieces>,
     rows: u64,
     nulled: BTreeMap<String, u64>,
 }
@@ -67,21 +65,17 @@ impl ParquetReader {
             left: scan.limit,
             present: None,
             following: None,
-            pieces: None,
             rows: 0,
             nulled: BTreeMap::new(),
         }
     }
 
-    pub(crate) async fn next(&mut self) -> Result<Option<Piece>> {
+    pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let deadline = self.fetches.deadline;
         if deadline.0.is_some() {
             deadline.check(self.fetches.graph.sender.ports().clock.now())?;
         }
         loop {
-            if let Some(piece) = self.pieces.as_mut().and_then(Pieces::pop) {
-                return Ok(Some(piece));
-            }
             if self.left == Some(0) {
                 return Ok(None);
             }
@@ -92,7 +86,10 @@ impl ParquetReader {
             }
             let Some((_, present)) = &mut self.present else { return Ok(None) };
             match present.next().map_err(|error| self.malformed(&error))? {
-                Step::Batch(batch) => self.take(&batch)?,
+                Step::Batch(batch) => {
+                    self.count(&batch);
+                    return Ok(Some(batch));
+                }
                 Step::Done => self.close(),
                 Step::NeedsBytes => self.wait().await?,
             }
@@ -165,14 +162,10 @@ impl ParquetReader {
         }
     }
 
-    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+    fn count(&mut self, batch: &RecordBatch) {
         let rows = batch.num_rows() as u64;
         self.left = self.left.map(|left| left.saturating_sub(rows));
         self.rows += rows;
-        if self.pieces.is_none() {
-            self.pieces = Some(Pieces::new(&batch.schema())?);
-        }
-        self.pieces.as_mut().map_or(Ok(()), |pieces| pieces.push(batch))
     }
 
     fn close(&mut self) {

@@ -1,0 +1,149 @@
+//! What was found out about files, kept under their versions: how they are read, and the bytes of
+//! small ones. A version is the cTag, which moves with the content, so nothing stale is served.
+//!
+//! The index knows what there is and how large; the oldest leaves when there is too much.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::digest;
+use crate::download::FileRef;
+use crate::error::Result;
+use crate::ports::{Bucket, Ports};
+use crate::tables::stream::StreamFormat;
+
+/// Bytes of all that is kept.
+const KEPT: usize = 16 << 20;
+/// Files that are kept.
+const FILES: usize = 4_000;
+/// The largest file whose bytes are kept.
+pub(crate) const SMALL: u64 = 64 << 10;
+const INDEX: &str = "cache";
+/// Tries of a write that others may overtake.
+const TRIES: usize = 5;
+
+/// How a file is read, and perhaps its bytes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// With what its transfer told.
+    pub(crate) file: FileRef,
+    pub(crate) format: StreamFormat,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Index {
+    /// The oldest first: key and bytes.
+    entries: Vec<(String, usize)>,
+}
+
+/// A file's content at some time. Feeds leave the cTag out now and then; the eTag serves as well
+/// for what it is, but moves more often.
+#[derive(Debug, Clone)]
+pub(crate) struct Version {
+    file: FileRef,
+    e_tag: Option<String>,
+}
+
+impl Version {
+    pub(crate) fn of(file: &FileRef, e_tag: Option<&str>) -> Self {
+        Self { file: file.clone(), e_tag: e_tag.map(str::to_owned) }
+    }
+
+    /// Under which something of it is kept.
+    fn key(&self, domain: &str, tag: Option<&str>, options: &str) -> Option<String> {
+        let parts = [&self.file.drive, &self.file.item, tag?, options];
+        Some(format!("{domain}-{}", &digest("onedrive-datasource cache 1", &parts)[..32]))
+    }
+
+    fn format_key(&self, options: &[(String, String)]) -> Option<String> {
+        let options = serde_json::to_string(options).ok()?;
+        let tag = self.file.c_tag.as_deref().or(self.e_tag.as_deref());
+        self.key("format", tag, &options)
+    }
+
+    fn bytes_key(&self) -> Option<String> {
+        self.key("content", self.file.c_tag.as_deref(), "")
+    }
+}
+
+/// How a file of this version is read with these options, if that was found out before.
+pub(crate) fn format(
+    ports: &Ports,
+    version: &Version,
+    options: &[(String, String)],
+) -> Result<Option<Known>> {
+    let Some(key) = version.format_key(options) else { return Ok(None) };
+    let value = ports.store.get(Bucket::Connection, &key)?;
+    Ok(value.and_then(|value| serde_json::from_slice(&value).ok()))
+}
+
+/// The bytes of a file of this version, if they are kept.
+pub(crate) fn bytes(ports: &Ports, file: &FileRef) -> Result<Option<Vec<u8>>> {
+    let small = file.size <= SMALL;
+    let Some(key) = Version::of(file, None).bytes_key().filter(|_| small) else { return Ok(None) };
+    let value = ports.store.get(Bucket::Connection, &key)?;
+    Ok(value.filter(|value| value.len() as u64 == file.size))
+}
+
+/// What is to be kept of a file that was opened.
+pub(crate) struct Found<'a> {
+    /// As it was asked for.
+    pub(crate) asked: &'a Version,
+    pub(crate) options: &'a [(String, String)],
+    pub(crate) known: &'a Known,
+    /// All of them, if the file is small.
+    pub(crate) bytes: Option<&'a [u8]>,
+}
+
+/// Keeps what was found; that it cannot be kept stops nobody.
+pub(crate) fn keep(ports: &Ports, found: &[Found<'_>]) {
+    let mut values: Vec<(String, Vec<u8>)> = Vec::new();
+    for Found { asked, options, known, bytes } in found {
+        if let (Some(key), Ok(value)) = (asked.format_key(options), serde_json::to_vec(known)) {
+            values.push((key, value));
+        }
+        let small = bytes.filter(|bytes| bytes.len() as u64 <= SMALL);
+        if let (Some(key), Some(bytes)) = (asked.bytes_key(), small) {
+            values.push((key, bytes.to_vec()));
+        }
+    }
+    values.retain(|(key, value)| ports.store.set(Bucket::Connection, key, value).is_ok());
+    if !values.is_empty() {
+        note(ports, &values);
+    }
+}
+
+fn note(ports: &Ports, values: &[(String, Vec<u8>)]) {
+    let store = &ports.store;
+    for _ in 0..TRIES {
+        let Ok(before) = store.get(Bucket::Connection, INDEX) else { return };
+        let known = before.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let mut index: Index = known.unwrap_or_default();
+        index.entries.retain(|(known, _)| values.iter().all(|(key, _)| key != known));
+        index.entries.extend(values.iter().map(|(key, value)| (key.clone(), value.len())));
+        let gone = too_much(&mut index);
+        let Ok(after) = serde_json::to_vec(&index) else { return };
+        match store.compare_and_swap(Bucket::Connection, INDEX, before.as_deref(), &after) {
+            Ok(false) => {}
+            Ok(true) => {
+                for (key, _) in gone {
+                    let _ = store.delete(Bucket::Connection, &key);
+                }
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// Takes the oldest out, as far as there is too much.
+fn too_much(index: &mut Index) -> Vec<(String, usize)> {
+    let mut bytes: usize = index.entries.iter().map(|(_, size)| size).sum();
+    let mut count = index.entries.len();
+    let mut gone = 0;
+    while (bytes > KEPT || count > FILES) && gone < index.entries.len() {
+        bytes -= index.entries[gone].1;
+        count -= 1;
+        gone += 1;
+    }
+    index.entries.drain(..gone).collect()
+}

@@ -1,0 +1,308 @@
+//! Several files as one table: columns are joined by their names, whatever their order; a file that
+//! lacks one gives NULL. Where types differ, the wider one stands, and text for all else.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+use crate::connection::Connection;
+use crate::contract::{ColumnFilterSupport, Scan, ScanMetrics, ScanPlan, Statistics, Support};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{Filter, Holds, Value};
+use crate::ipc::{read_schema_message, schema_message};
+use crate::split::{Planned, Work};
+use crate::tables::parquet::ParquetTable;
+use crate::tables::stream::{StreamTable, projected};
+use crate::tables::widening::{widen, wider};
+use crate::tables::{Source, positions};
+
+/// The read option that adds the path of each row's file, and the column's name.
+pub(crate) const FILENAME: &str = "filename";
+
+/// One of the files.
+pub(crate) enum Member {
+    Stream(Box<StreamTable>),
+    Parquet(Box<ParquetTable>),
+}
+
+impl Member {
+    fn path(&self) -> &str {
+        match self {
+            Self::Stream(table) => table.name(),
+            Self::Parquet(table) => table.name(),
+        }
+    }
+
+    fn schema(&self) -> SchemaRef {
+        match self {
+            Self::Stream(table) => table.schema(),
+            Self::Parquet(table) => table.schema(),
+        }
+    }
+
+    fn statistics(&self) -> Statistics {
+        match self {
+            Self::Stream(table) => table.statistics(),
+            Self::Parquet(table) => table.statistics(),
+        }
+    }
+
+    fn planned(
+        &self,
+        columns: Vec<usize>,
+        limit: Option<u64>,
+        wished: u32,
+    ) -> Result<Vec<Planned>> {
+        match self {
+            Self::Stream(table) => Ok(vec![table.planned(Some(columns), limit)]),
+            Self::Parquet(table) => table.planned(Some(columns), limit, wished),
+        }
+    }
+}
+
+/// The table.
+pub(crate) struct UnionTable {
+    connection: Rc<Connection>,
+    /// As it was asked for.
+    name: String,
+    members: Vec<Member>,
+    schema: SchemaRef,
+    /// Which column is the path.
+    filename: Option<usize>,
+    /// For people: how the files were opened.
+    note: String,
+}
+
+impl UnionTable {
+    pub(crate) fn new(
+        connection: Rc<Connection>,
+        name: String,
+        members: Vec<Member>,
+        filename: bool,
+        note: String,
+    ) -> Result<Self> {
+        let mut fields: Vec<Field> = Vec::new();
+        for member in &members {
+            for field in member.schema().fields() {
+                join(&mut fields, field, member.path())?;
+            }
+        }
+        if filename {
+            fields.retain(|field| !field.name().eq_ignore_ascii_case(FILENAME));
+            fields.push(Field::new(FILENAME, DataType::Utf8, false));
+        }
+        let filename = filename.then(|| fields.len() - 1);
+        let schema = Arc::new(Schema::new(fields));
+        Ok(Self { connection, name, members, schema, filename, note })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let bytes = self.members.iter().map(|member| Some(member.statistics().bytes?.value));
+        let rows =
+            self.members.iter().map(|member| member.statistics().rows.map(|rows| rows.value));
+        Statistics {
+            rows: rows.sum::<Option<u64>>().map(crate::contract::exact),
+            bytes: bytes.sum::<Option<u64>>().map(crate::contract::estimate),
+        }
+    }
+
+    /// Files are left out by their path before anything of them is read.
+    pub(crate) fn filter_support(&self) -> Vec<ColumnFilterSupport> {
+        let column = self.filename.and_then(|at| u32::try_from(at).ok());
+        let operators = || Holds::Text.operators().map(|o| (o, Support::Exact)).collect();
+        column
+            .map(|column| ColumnFilterSupport { column, operators: operators() })
+            .into_iter()
+            .collect()
+    }
+
+    pub(crate) fn plan(&self, scan: &Scan) -> Result<ScanPlan> {
+        let projection = positions(scan.projection.as_deref());
+        let schema = projected(&self.schema, projection.as_deref())?;
+        let message = schema_message(&schema)?;
+        let columns = projection.unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let of_path = |filter: &&_| self.filename == Some(usize_of(filter));
+        let filters: Vec<Filter> = scan
+            .filters
+            .iter()
+            .filter(of_path)
+            .filter_map(|filter| Filter::new(filter, Holds::Text))
+            .collect();
+        // A predicate that was not taken over leaves the limit to the host.
+        let limit = scan.limit.filter(|_| filters.len() == scan.filters.len());
+        let read: Vec<&Member> = self
+            .members
+            .iter()
+            .filter(|member| filters.iter().all(|f| f.passes(Value::Text(member.path()))))
+            .collect();
+        let wished = scan.wished_splits / u32::try_from(read.len().max(1)).unwrap_or(u32::MAX);
+        let mut planned = Vec::new();
+        for member in &read {
+            let (shape, inner) = self.shape(member, &columns, &message);
+            for Planned { work, rows, bytes } in member.planned(inner, limit, wished.max(1))? {
+                let (work, shape) = (Box::new(work), shape.clone());
+                planned.push(Planned { work: Work::Member { work, shape }, rows, bytes });
+            }
+        }
+        let notes =
+            vec![format!("{} of {} files", read.len(), self.members.len()), self.note.clone()];
+        let splits = self.connection.seal_all(planned)?;
+        Ok(ScanPlan { schema: message, splits, notes })
+    }
+
+    /// What has to be made of a file's columns, and which of them are read.
+    fn shape(&self, member: &Member, columns: &[usize], schema: &[u8]) -> (Shape, Vec<usize>) {
+        let own = member.schema();
+        let mut inner = Vec::new();
+        let (path, schema) = (member.path().to_owned(), BASE64.encode(schema));
+        let mut shape = Shape { path, schema, columns: Vec::new() };
+        for at in columns {
+            let field = self.schema.field(*at);
+            let found = own.fields().iter().position(|own| same_name(own, field));
+            let from = match found {
+                _ if self.filename == Some(*at) => From::Path,
+                None => From::Nothing,
+                Some(found) => {
+                    let place = inner.iter().position(|column| *column == found);
+                    From::Column(place.unwrap_or_else(|| {
+                        inner.push(found);
+                        inner.len() - 1
+                    }))
+                }
+            };
+            shape.columns.push(from);
+        }
+        (shape, inner)
+    }
+}
+
+fn usize_of(filter: &crate::contract::Predicate) -> usize {
+    filter.column as usize
+}
+
+fn same_name(a: &Field, b: &Field) -> bool {
+    a.name().to_lowercase() == b.name().to_lowercase()
+}
+
+/// Adds a file's column to those there are.
+fn join(fields: &mut Vec<Field>, field: &Field, path: &str) -> Result<()> {
+    let Some(known) = fields.iter_mut().find(|known| same_name(known, field)) else {
+        fields.push(Field::new(field.name(), field.data_type().clone(), true));
+        return Ok(());
+    };
+    let wider = wider(known.data_type(), field.data_type()).ok_or_else(|| {
+        let message = format!(
+            "The column `{}` of `{path}` has another structure than in the other files.",
+            field.name()
+        );
+        Error::new(ErrorKind::UnsupportedFormat, message)
+            .hint("Read that file by itself, or fewer files at once.")
+    })?;
+    known.set_data_type(wider);
+    Ok(())
+}
+
+/// What is made of the columns of one file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Shape {
+    path: String,
+    /// The schema message of what is given, in base64.
+    schema: String,
+    columns: Vec<From>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+enum From {
+    /// One of those that are read.
+    Column(usize),
+    Path,
+    Nothing,
+}
+
+/// Reads one of the files in the table's shape.
+pub(crate) struct ShapedReader {
+    source: Source,
+    shape: Shape,
+    schema: SchemaRef,
+}
+
+impl ShapedReader {
+    pub(crate) fn new(source: Source, shape: Shape) -> Result<Self> {
+        let message = BASE64.decode(&shape.schema).ok();
+        let schema = message.and_then(|message| read_schema_message(&message));
+        let schema = schema.filter(|schema| schema.fields().len() == shape.columns.len());
+        let schema = schema
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "A split does not tell its schema."))?;
+        Ok(Self { source, shape, schema: Arc::new(schema) })
+    }
+
+    pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(batch) = Box::pin(self.source.next_batch()).await? else { return Ok(None) };
+        let rows = batch.num_rows();
+        let fields = self.schema.fields().iter().zip(&self.shape.columns);
+        let columns = fields.map(|(field, from)| -> Result<ArrayRef> {
+            Ok(match from {
+                From::Path => Arc::new(StringArray::from(vec![self.shape.path.as_str(); rows])),
+                From::Nothing => new_null_array(field.data_type(), rows),
+                From::Column(at) if batch.column(*at).data_type() == field.data_type() => {
+                    Arc::clone(batch.column(*at))
+                }
+                From::Column(at) => widen(batch.column(*at), field.data_type())
+                    .ok_or_else(|| self.unfitting(field))?,
+            })
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map(Some)
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
+    }
+
+    fn unfitting(&self, field: &Field) -> Error {
+        let message = format!(
+            "`{}`: the column `{}` does not fit the type of the other files.",
+            self.shape.path,
+            field.name()
+        );
+        Error::new(ErrorKind::UnsupportedFormat, message)
+    }
+
+    pub(crate) fn metrics(&self) -> ScanMetrics {
+        let mut metrics = self.source.metrics();
+        for warning in &mut metrics.warnings {
+            *warning = format!("`{}`: {warning}", self.shape.path);
+        }
+        metrics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_joined_by_name_in_the_order_they_are_first_seen() {
+        let mut fields = Vec::new();
+        for (name, data_type) in
+            [("id", DataType::Int64), ("Name", DataType::Utf8), ("ID", DataType::Float64)]
+        {
+            join(&mut fields, &Field::new(name, data_type, false), "a.csv").unwrap();
+        }
+        let shown: Vec<_> =
+            fields.iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();
+        assert_eq!(shown, ["id Float64", "Name Utf8"]);
+    }
+}
