@@ -1,5 +1,6 @@
 //! What was found out about files, kept under their versions: how they are read, and the bytes of
-//! small ones. A version is the cTag, which moves with the content, so nothing stale is served.
+//! small ones. A version is the cTag, which moves with the content. How a file is read depends on
+//! its name too, and on the version of this crate.
 //!
 //! The index knows what there is and how large; the oldest leaves when there is too much.
 
@@ -13,8 +14,8 @@ use crate::tables::stream::StreamFormat;
 
 /// Bytes of all that is kept.
 const KEPT: usize = 16 << 20;
-/// Files that are kept.
-const FILES: usize = 4_000;
+/// Values that are kept: two of a small file, one of another.
+const VALUES: usize = 3_000;
 /// The largest file whose bytes are kept.
 pub(crate) const SMALL: u64 = 64 << 10;
 const INDEX: &str = "cache";
@@ -54,8 +55,11 @@ impl Version {
         Some(format!("{domain}-{}", &digest("onedrive-datasource cache 1", &parts)[..32]))
     }
 
-    fn format_key(&self, options: &[(String, String)]) -> Option<String> {
-        let options = serde_json::to_string(options).ok()?;
+    /// Under which it is kept how a file of that name is read with these options.
+    pub(crate) fn format_key(&self, options: &[(String, String)]) -> Option<String> {
+        let name = self.file.path.rsplit('/').next().unwrap_or_default();
+        let how = (env!("CARGO_PKG_VERSION"), name, options);
+        let options = serde_json::to_string(&how).ok()?;
         let tag = self.file.c_tag.as_deref().or(self.e_tag.as_deref());
         self.key("format", tag, &options)
     }
@@ -65,15 +69,15 @@ impl Version {
     }
 }
 
-/// How a file of this version is read with these options, if that was found out before.
-pub(crate) fn format(
-    ports: &Ports,
-    version: &Version,
-    options: &[(String, String)],
-) -> Result<Option<Known>> {
-    let Some(key) = version.format_key(options) else { return Ok(None) };
-    let value = ports.store.get(Bucket::Connection, &key)?;
+/// How a file is read, if that was found out before.
+pub(crate) fn format(ports: &Ports, key: &str) -> Result<Option<Known>> {
+    let value = ports.store.get(Bucket::Connection, key)?;
     Ok(value.and_then(|value| serde_json::from_slice(&value).ok()))
+}
+
+/// Forgets it, since the file turned out to be another one.
+pub(crate) fn forget(ports: &Ports, key: &str) {
+    let _ = ports.store.delete(Bucket::Connection, key);
 }
 
 /// The bytes of a file of this version, if they are kept.
@@ -140,7 +144,7 @@ fn too_much(index: &mut Index) -> Vec<(String, usize)> {
     let mut bytes: usize = index.entries.iter().map(|(_, size)| size).sum();
     let mut count = index.entries.len();
     let mut gone = 0;
-    while (bytes > KEPT || count > FILES) && gone < index.entries.len() {
+    while (bytes > KEPT || count > VALUES) && gone < index.entries.len() {
         bytes -= index.entries[gone].1;
         count -= 1;
         gone += 1;

@@ -341,21 +341,20 @@ impl Connection {
                 let reader = ParquetReader::new(graph, counters, scan, kept, deadline);
                 Source::Parquet(Box::new(reader))
             }
-            Work::Stream { file, format, projection, limit } => {
+            Work::Stream { file, format, projection, limit, cached } => {
                 within_reach(record, &file)?;
                 let (path, eager) = (file.path.clone(), limit.is_none());
-                let kept = match self.take_head(&file) {
-                    None => {
-                        cache::bytes(&self.ports, &file)?.map(|bytes| Head::whole(&file, bytes))
-                    }
-                    head => head,
+                let kept = match cache::bytes(&self.ports, &file)? {
+                    Some(bytes) => Some(Head::whole(&file, bytes)),
+                    None => self.take_head(&file),
                 };
                 let download = match kept {
                     Some(head) => Download::after(graph, head, deadline, eager),
                     None => Download::new(graph, file, None, deadline, eager),
                 };
                 let scan = (&format, projection.as_deref(), limit);
-                let reader = StreamReader::new(self, counters, download, path, scan, deadline);
+                let reader =
+                    StreamReader::new(self, counters, download, path, scan, deadline, cached);
                 Source::Stream(Box::new(reader))
             }
         })

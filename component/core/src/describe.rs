@@ -4,7 +4,7 @@ use tabular_formats::{OptionDoc, ValueType as FormatValueType, csv, json, parque
 
 use crate::cloud::{CLOUDS, Cloud};
 pub use crate::params::{PARAMETERS, ParameterDoc, ValueType};
-use crate::tables::{changes, files};
+use crate::tables::{changes, files, union};
 
 /// The engine's name in `CREATE DATABASE`.
 pub const ENGINE: &str = "one_drive";
@@ -81,7 +81,14 @@ pub fn read_options() -> Vec<ReadOptionDoc> {
         choices: Vec::new(),
         doc: (*doc).to_owned(),
     });
-    formats.into_iter().chain(files).chain(changes).collect()
+    let filename = ReadOptionDoc {
+        name: union::FILENAME.to_owned(),
+        value_type: ValueType::Boolean,
+        default: Some("false".to_owned()),
+        choices: Vec::new(),
+        doc: union::FILENAME_DOC.to_owned(),
+    };
+    formats.into_iter().chain([filename]).chain(files).chain(changes).collect()
 }
 
 /// One entry a name: formats that share an option's name say in turn what it does.

@@ -58,6 +58,11 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// Nothing but the link.
+    pub(crate) fn linked(file: &FileRef, link: PreauthenticatedUrl) -> Self {
+        Self { file: file.clone(), bytes: Bytes::new(), link: Some(link) }
+    }
+
     /// All of a file, from where it was kept.
     pub(crate) fn whole(file: &FileRef, bytes: Vec<u8>) -> Self {
         Self { file: file.clone(), bytes: bytes.into(), link: None }

@@ -8,6 +8,7 @@ use crate::catalogue::{self, Catalogue, TreeWalk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 use crate::item::Item;
+use crate::ports::TimestampMs;
 use crate::reach::Root;
 use crate::record::Verified;
 use crate::sender::Deadline;
@@ -81,7 +82,7 @@ impl Lister {
         // A folder that is not there any more is for the walk to tell of.
         let walk = state.tree.walk_in(root.item.as_deref(), wanted.folder, wanted.recursive);
         let Some(walk) = walk else { return Ok(None) };
-        Ok(Some(Listed { catalogue, state, walk }))
+        Ok(Some(Listed { catalogue, base: root.item.clone(), state, walk }))
     }
 }
 
@@ -94,6 +95,8 @@ pub(crate) enum Entries {
 /// A catalogue being listed.
 pub(crate) struct Listed {
     catalogue: Catalogue,
+    /// The folder that paths begin in, by id.
+    base: Option<String>,
     state: catalogue::Listed,
     walk: TreeWalk,
 }
@@ -107,10 +110,20 @@ impl Entries {
         }
     }
 
+    /// What was deleted lately, and when that was seen; nothing where no history is kept.
+    pub(crate) fn deleted(&self) -> Result<Vec<(Entry, TimestampMs)>> {
+        match self {
+            Self::Walk(_) => Ok(Vec::new()),
+            Self::Catalogue(listed) => {
+                listed.catalogue.deleted(&listed.state, listed.base.as_deref())
+            }
+        }
+    }
+
     /// Fills in the details of entries that it gave.
     pub(crate) fn complete<'a>(&mut self, items: impl Iterator<Item = &'a mut Item>) -> Result<()> {
         let Self::Catalogue(listed) = self else { return Ok(()) };
-        if listed.catalogue.complete(&mut listed.state, &mut items.collect::<Vec<_>>())? {
+        if listed.catalogue.complete(&listed.state, &mut items.collect::<Vec<_>>())? {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Unavailable, "The drive was read anew while it was listed.")

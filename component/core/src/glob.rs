@@ -23,11 +23,7 @@ impl Glob {
         if !name.contains('*') && !name.ends_with('/') {
             return None;
         }
-        let whole = if name.is_empty() || name.ends_with('/') {
-            format!("{name}*")
-        } else {
-            name.to_owned()
-        };
+        let whole = if name.ends_with('/') { format!("{name}*") } else { name.to_owned() };
         let segment = |text: &str| match text {
             "**" => Segment::Folders,
             text => Segment::Name(text.to_lowercase().split('*').map(str::to_owned).collect()),

@@ -208,7 +208,9 @@ async fn stream(
 ) -> Result<StreamTable> {
     let (opened, head) = look(connection, graph, found, kind, options).await?;
     if let Some(head) = head {
-        cache::keep(connection.ports(), &[opened.found(options, Some(&head))]);
+        if opened.cached.is_none() {
+            cache::keep(connection.ports(), &[opened.found(options, &head)]);
+        }
         connection.kept.replace(Some(Kept::Head(head)));
     }
     Ok(opened.table(connection))
@@ -219,23 +221,20 @@ struct Looked {
     /// As it was asked for.
     asked: Version,
     known: Known,
-    saved: Option<String>,
+    /// Under which it was kept, if this version was looked at before.
+    cached: Option<String>,
 }
 
 impl Looked {
-    fn found<'a>(
-        &'a self,
-        options: &'a [(String, String)],
-        head: Option<&'a Head>,
-    ) -> cache::Found<'a> {
-        let whole = head.filter(|head| head.bytes.len() as u64 >= head.file.size);
-        let bytes = whole.map(|head| &head.bytes[..]);
+    /// What is to be kept of it.
+    fn found<'a>(&'a self, options: &'a [(String, String)], head: &'a Head) -> cache::Found<'a> {
+        let bytes = Some(&head.bytes[..]).filter(|bytes| bytes.len() as u64 >= head.file.size);
         cache::Found { asked: &self.asked, options, known: &self.known, bytes }
     }
 
     fn table(self, connection: &Rc<Connection>) -> StreamTable {
         let Known { file, format } = self.known;
-        StreamTable { connection: Rc::clone(connection), file, format, saved: self.saved }
+        StreamTable { connection: Rc::clone(connection), file, format, cached: self.cached }
     }
 }
 
@@ -251,16 +250,19 @@ async fn look(
     let asked = Version::of(&found.file, found.e_tag.as_deref());
     let wrong = |error: FormatError| format_error(&found.path, &error);
     let parsed = StreamOptions::parse(kind, options).map_err(wrong)?;
-    if let Some(known) = cache::format(connection.ports(), &asked, options)? {
+    let link = found.item.as_ref().and_then(|item| item.download_link(graph.cloud));
+    if let Some(key) = asked.format_key(options)
+        && let Some(known) = cache::format(connection.ports(), &key)?
+    {
         // It may have been moved since.
         let file = FileRef { path: found.path.clone(), ..known.file };
-        let saved = Some("the format is that of the same version read before".to_owned());
-        return Ok((Looked { asked, known: Known { file, format: known.format }, saved }, None));
+        let head = link.map(|link| Head::linked(&file, link));
+        let known = Known { file, format: known.format };
+        return Ok((Looked { asked, known, cached: Some(key) }, head));
     }
-    let link = found.item.as_ref().and_then(|item| item.download_link(graph.cloud));
     let (format, head) = sniff(graph, found.file, link, &parsed).await?;
     let known = Known { file: head.file.clone(), format };
-    Ok((Looked { asked, known, saved: None }, Some(head)))
+    Ok((Looked { asked, known, cached: None }, Some(head)))
 }
 
 async fn parquet(
@@ -297,10 +299,14 @@ pub(crate) async fn open_all(
     let filename = take_filename(&mut options)?;
     let lister = connection.lister()?;
     let files = matching(&lister, glob).await?;
-    let Some(_) = files.first() else { return Err(nothing_matches(glob)) };
-    let mut waiting = files.into_iter();
+    let (full, empty): (Vec<Entry>, Vec<Entry>) =
+        files.into_iter().partition(|entry| entry.item.size != Some(0));
+    if full.is_empty() {
+        return Err(nothing_matches(glob, empty.len()));
+    }
+    let (empty, mut waiting) = (empty.len(), full.into_iter());
     let mut opening = FuturesOrdered::new();
-    let (mut members, mut looked, mut saved) = (Vec::new(), Vec::new(), 0_usize);
+    let (mut members, mut looked, mut known) = (Vec::new(), Vec::new(), 0_usize);
     loop {
         while opening.len() < OPENED_AT_ONCE
             && let Some(entry) = waiting.next()
@@ -308,11 +314,18 @@ pub(crate) async fn open_all(
             opening.push_back(open_member(connection, &lister.graph, entry, &options));
         }
         let Some(opened) = opening.next().await else { break };
-        match opened? {
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                keep(connection, &options, &looked);
+                return Err(error);
+            }
+        };
+        match opened {
             Opened::Parquet(table) => members.push(Member::Parquet(Box::new(table))),
             Opened::Stream(one, head) => {
-                saved += usize::from(one.saved.is_some());
-                if let Some(head) = head {
+                known += usize::from(one.cached.is_some());
+                if let Some(head) = head.filter(|_| one.cached.is_none()) {
                     looked.push((one.asked.clone(), one.known.clone(), small(head)));
                 }
                 if looked.len() >= KEPT_AT_ONCE {
@@ -323,7 +336,10 @@ pub(crate) async fn open_all(
         }
     }
     keep(connection, &options, &looked);
-    let note = format!("the formats of {saved} files are those of the same versions read before");
+    let mut note = format!("the formats of {known} are those of the same versions read before");
+    if empty > 0 {
+        note.push_str(&format!("; {empty} more are empty"));
+    }
     UnionTable::new(Rc::clone(connection), glob.text.clone(), members, filename, note)
         .map(Kind::Union)
 }
@@ -396,8 +412,11 @@ async fn matching(lister: &Lister, glob: &Glob) -> Result<Vec<Entry>> {
     Ok(files)
 }
 
-fn nothing_matches(glob: &Glob) -> Error {
-    let message = format!("No file that can be read as a table matches `{}`.", glob.text);
+fn nothing_matches(glob: &Glob, empty: usize) -> Error {
+    let message = match empty {
+        0 => format!("No file that can be read as a table matches `{}`.", glob.text),
+        _ => format!("Every file that matches `{}` is empty.", glob.text),
+    };
     Error::new(ErrorKind::NotFound, message).hint(
         "`*` stands for any part of a name, `**` for any folders, a `/` at the end for all files \
          of a folder; SELECT path FROM ….files lists what there is.",
@@ -409,7 +428,7 @@ fn take_filename(options: &mut Vec<(String, String)>) -> Result<bool> {
     let mut wanted = false;
     let mut wrong = false;
     options.retain(|(name, value)| {
-        if name != union::FILENAME {
+        if !name.eq_ignore_ascii_case(union::FILENAME) {
             return true;
         }
         match value.parse() {

@@ -31,6 +31,8 @@ pub(crate) enum Work {
         format: StreamFormat,
         projection: Option<Vec<usize>>,
         limit: Option<u64>,
+        /// Under which the format was kept.
+        cached: Option<String>,
     },
     /// Row groups of a Parquet file.
     Parquet(ParquetScan),

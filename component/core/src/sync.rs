@@ -11,7 +11,7 @@ use crate::contract::{ChangePage, Progress};
 use crate::entries::Lister;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Bucket, Ports, TimestampMs};
-use crate::sender::Counters;
+use crate::sender::{Counters, Deadline};
 
 /// The scope that is everything the connection reads.
 pub(crate) const ROOT: &str = "root";
@@ -30,7 +30,7 @@ pub(crate) struct ScopeState {
     pub(crate) cursor: String,
     pub(crate) changed_at: TimestampMs,
     pub(crate) succeeded_at: TimestampMs,
-    /// How many items there are in everything; of a folder, how many were told last.
+    /// How many items the drive holds; of a folder, how many changes were told last.
     pub(crate) items: u64,
 }
 
@@ -46,21 +46,23 @@ impl Connection {
 
     /// One page of what changed since a cursor; without one, everything as added.
     pub async fn changes(&self, scope: &str, cursor: Option<&str>) -> Result<ChangePage> {
-        self.changes_counted(scope, cursor, &Rc::default()).await
+        self.changes_by(scope, cursor, &Rc::default(), Deadline::default()).await
     }
 
-    pub(crate) async fn changes_counted(
+    pub(crate) async fn changes_by(
         &self,
         scope: &str,
         cursor: Option<&str>,
         counters: &Rc<Counters>,
+        deadline: Deadline,
     ) -> Result<ChangePage> {
         let lister = self.lister_counted(Rc::clone(counters))?;
         let (catalogue, base) = followed(&lister)?;
         let asked = folder_of(scope)?;
-        let within = Scope { folder: asked.or(base.as_deref()), base: base.as_deref() };
+        let folder = asked.map(str::to_owned).or_else(|| base.clone());
         let mut reading = self.reading.take();
-        let page = catalogue.changes(&within, cursor, &mut reading).await?;
+        let scope = Scope { folder, base };
+        let page = catalogue.changes(scope, cursor, &mut reading, deadline).await?;
         self.reading.replace(reading);
         if let Some(folder) = asked {
             remember(self.ports(), folder, &catalogue.drive, &page);

@@ -76,7 +76,13 @@ impl Walk {
                     root.item.clone()
                 } else {
                     let url = root.item_url(&graph, rest).await?;
-                    Some(graph.json::<DriveItem>(&url, deadline).await?.id)
+                    match graph.json::<DriveItem>(&url, deadline).await {
+                        Ok(item) => Some(item.id),
+                        Err(Error { kind: ErrorKind::NotFound, .. }) => {
+                            return Err(no_folder(folder));
+                        }
+                        Err(error) => return Err(error),
+                    }
                 };
                 [first(folder, root, id, false)].into()
             }

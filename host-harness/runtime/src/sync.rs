@@ -65,7 +65,9 @@ impl Database {
             if progress.current {
                 return Ok(progress);
             }
-            without_news = if progress == last { without_news + 1 } else { 0 };
+            // Requests alone are no news: a service may refuse for ever.
+            let news = (&progress.run_id, progress.items) != (&last.run_id, last.items);
+            without_news = if news { 0 } else { without_news + 1 };
             if without_news >= STEPS_WITHOUT_NEWS {
                 return check.broken("a run makes no progress");
             }

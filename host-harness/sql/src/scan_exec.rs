@@ -1,7 +1,8 @@
-//! The leaf of a physical plan: one partition for each split, opened when it is polled and dropped
-//! with its stream.
+//! The leaf of a physical plan: partitions that read runs of splits, each split opened when it is
+//! its turn and dropped with the stream.
 
 use std::fmt;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -51,13 +52,15 @@ pub(crate) struct ScanExec {
 }
 
 impl ScanExec {
-    /// `schema` is what DataFusion expects; the plan's must have the same types.
+    /// `schema` is what DataFusion expects; the plan's must have the same types. At most `wished`
+    /// splits are read at once, each in a guest of its own.
     pub(crate) fn new(
         table: Arc<Table>,
         plan: ScanPlan,
         schema: SchemaRef,
         pushed: Pushed,
         statistics: Statistics,
+        wished: usize,
         log: Arc<ScanLog>,
     ) -> Result<Self> {
         let types = |schema: &SchemaRef| -> Vec<_> {
@@ -68,7 +71,7 @@ impl ScanExec {
             return Err(through_engine(SqlError::Internal { detail }));
         }
         // A plan without splits has no rows; DataFusion wants a partition all the same.
-        let partitions = plan.splits.len().max(1);
+        let partitions = plan.splits.len().min(wished).max(1);
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(partitions),
@@ -88,14 +91,11 @@ impl ScanExec {
         })
     }
 
-    /// Opens one split; the future owns what it needs, since the plan may be dropped before it.
-    fn open(&self, partition: usize) -> BoxFuture<'static, Result<Reader, RuntimeError>> {
-        let (table, plan) = (Arc::clone(&self.table), Arc::clone(&self.plan));
-        async move {
-            let split = &plan.splits[partition];
-            table.open(Arc::clone(&plan.schema), split, None).await
-        }
-        .boxed()
+    /// The splits that a partition reads, one after the other.
+    fn run(&self, partition: usize) -> Range<usize> {
+        let (splits, partitions) =
+            (self.plan.splits.len(), self.properties.partitioning.partition_count());
+        splits * partition / partitions..splits * (partition + 1) / partitions
     }
 }
 
@@ -182,12 +182,15 @@ impl ExecutionPlan for ScanExec {
         partition: usize,
         _context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        if partition >= self.plan.splits.len() {
+        if self.plan.splits.is_empty() {
             return Ok(Box::pin(EmptyRecordBatchStream::new(Arc::clone(&self.schema))));
         }
         let stream = ScanStream {
+            table: Arc::clone(&self.table),
+            plan: Arc::clone(&self.plan),
+            waiting: self.run(partition),
             schema: Arc::clone(&self.schema),
-            state: State::Opening(self.open(partition)),
+            state: State::Between,
             baseline: BaselineMetrics::new(&self.metrics, partition),
             counters: Counters::new(&self.metrics, partition),
             seen: ScanMetrics::default(),
@@ -248,13 +251,18 @@ impl Counters {
 }
 
 enum State {
+    /// The next split, if there is one, has yet to be opened.
+    Between,
     Opening(BoxFuture<'static, Result<Reader, RuntimeError>>),
     Reading(Box<Reader>),
     Ended,
 }
 
-/// The batches of one split. Dropping it drops the reader, and with it the guest.
+/// The batches of a run of splits. Dropping it drops the reader, and with it the guest.
 struct ScanStream {
+    table: Arc<Table>,
+    plan: Arc<ScanPlan>,
+    waiting: Range<usize>,
     schema: SchemaRef,
     state: State,
     baseline: BaselineMetrics,
@@ -274,9 +282,19 @@ impl ScanStream {
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, state: State) {
         self.record();
-        self.state = State::Ended;
+        self.seen = ScanMetrics::default();
+        self.state = state;
+    }
+
+    /// Opens the next split; the future owns what it needs, since the plan may be dropped before it.
+    fn open_next(&mut self) -> State {
+        let Some(next) = self.waiting.next() else { return State::Ended };
+        let (table, plan) = (Arc::clone(&self.table), Arc::clone(&self.plan));
+        let opening =
+            async move { table.open(Arc::clone(&plan.schema), &plan.splits[next], None).await };
+        State::Opening(opening.boxed())
     }
 
     /// The batch under DataFusion's schema, which may differ in metadata from the reader's.
@@ -291,6 +309,7 @@ impl ScanStream {
         loop {
             match &mut self.state {
                 State::Ended => return Poll::Ready(None),
+                State::Between => self.state = self.open_next(),
                 State::Opening(opening) => match ready!(opening.poll_unpin(cx)) {
                     Ok(reader) => self.state = State::Reading(Box::new(reader)),
                     Err(error) => {
@@ -298,22 +317,17 @@ impl ScanStream {
                         return Poll::Ready(Some(Err(through_engine(error))));
                     }
                 },
-                State::Reading(reader) => {
-                    return Poll::Ready(match ready!(Pin::new(&mut **reader).poll_next(cx)) {
-                        Some(Ok(batch)) => {
-                            self.record();
-                            Some(self.conform(&batch))
-                        }
-                        Some(Err(error)) => {
-                            self.end();
-                            Some(Err(through_engine(error)))
-                        }
-                        None => {
-                            self.end();
-                            None
-                        }
-                    });
-                }
+                State::Reading(reader) => match ready!(Pin::new(&mut **reader).poll_next(cx)) {
+                    Some(Ok(batch)) => {
+                        self.record();
+                        return Poll::Ready(Some(self.conform(&batch)));
+                    }
+                    Some(Err(error)) => {
+                        self.end(State::Ended);
+                        return Poll::Ready(Some(Err(through_engine(error))));
+                    }
+                    None => self.end(State::Between),
+                },
             }
         }
     }

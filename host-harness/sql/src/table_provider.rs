@@ -110,7 +110,8 @@ impl TableProvider for DatasourceTable {
             limit,
         };
         let table = Arc::clone(&self.table);
-        let exec = ScanExec::new(table, plan, schema, pushed, known, Arc::clone(&self.log))?;
+        let log = Arc::clone(&self.log);
+        let exec = ScanExec::new(table, plan, schema, pushed, known, wished, log)?;
         Ok(Arc::new(exec))
     }
 }

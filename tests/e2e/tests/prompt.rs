@@ -74,7 +74,7 @@ fn tab_completes_databases_and_listed_paths_in_backticks() {
     let stage = connected(&[("my folder/it is.csv", b"x\n41\n")]);
     let mut prompt = prompt(&stage, 120);
     prompt.send_line("SHOW TABLES FROM drive;").unwrap();
-    prompt.exp_string("3 rows in").unwrap();
+    prompt.exp_string("6 rows in").unwrap();
     prompt.exp_string("sql> ").unwrap();
     prompt.send("SELECT x + 1 FROM dri\t.my\t;\n").unwrap();
     prompt.flush().unwrap();

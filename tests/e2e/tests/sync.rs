@@ -137,6 +137,92 @@ fn a_folder_is_a_scope_of_its_own_wherever_it_moves() {
 }
 
 #[test]
+fn paths_are_those_of_now_and_of_the_cursor_whatever_was_moved_between() {
+    let stage = connected(&["A/x.csv", "A/y.csv"]);
+    let (_, since) = changes(&stage, "");
+    let rounds = [
+        vec![Step::write("A/new.csv", "a\n")],
+        vec![Step::rename("A", "B")],
+        vec![Step::delete("B/x.csv"), Step::write("B/y.csv", "a\n1\n2\n")],
+    ];
+    for edits in rounds {
+        stage.control().edit("primary", &edits).unwrap();
+        let _ = stage.sql("REFRESH DATABASE drive").succeeds();
+    }
+    let (told, _) = changes(&stage, &format!("?since={since}"));
+    let expected = [
+        change("added", "B/new.csv", ""),
+        change("deleted", "A/x.csv", ""),
+        change("moved", "B", "A"),
+        change("moved", "B/y.csv", "A/y.csv"),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_folder_that_is_moved_into_a_scope_or_out_of_it_takes_along_what_is_in_it() {
+    let stage = connected(&["S/own/a.csv", "S/b.csv", "other/c.csv", "other/d/e.csv"]);
+    let rows = stage.sql("SELECT id FROM drive.`files?folders=true` WHERE path = 'S'").rows();
+    let scope = text(&rows[0]["id"]);
+    let (_, since) = changes(&stage, &format!("?scope={scope}"));
+    let edits = [Step::rename("other", "S/other"), Step::rename("S/own", "own")];
+    stage.control().edit("primary", &edits).unwrap();
+    let (told, next) = changes(&stage, &format!("?scope={scope}&since={since}"));
+    let expected = [
+        change("added", "S/other", ""),
+        change("added", "S/other/c.csv", ""),
+        change("added", "S/other/d", ""),
+        change("added", "S/other/d/e.csv", ""),
+        change("deleted", "S/own", ""),
+        change("deleted", "S/own/a.csv", ""),
+    ];
+    assert_eq!(told, expected);
+    stage.control().edit("primary", &[Step::delete("S")]).unwrap();
+    let (told, _) = changes(&stage, &format!("?scope={scope}&since={next}"));
+    let gone: Vec<_> = told.iter().map(|(kind, path, _)| format!("{kind} {path}")).collect();
+    assert_eq!(gone.len(), 5, "a scope that is deleted tells what was in it: {gone:?}");
+    assert!(gone.iter().all(|change| change.starts_with("deleted ")), "{gone:?}");
+}
+
+#[test]
+fn many_changes_are_told_page_by_page_and_each_item_once() {
+    let files: Vec<String> = (0..1_200).map(|n| format!("{n}.csv")).collect();
+    let stage = connected(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    let since = {
+        let _ = stage.sql("REFRESH DATABASE drive").succeeds();
+        cursor(&stage)
+    };
+    for text in ["a\n1\n2\n", "a\n1\n2\n3\n"] {
+        let edits: Vec<Step> = files.iter().map(|file| Step::write(file, text)).collect();
+        stage.control().edit("primary", &edits).unwrap();
+        let _ = stage.sql("REFRESH DATABASE drive").succeeds();
+    }
+    stage.forget_journal();
+    let query = format!(
+        "SELECT COUNT(*) AS n, COUNT(DISTINCT id) AS ids, COUNT(DISTINCT kind) AS kinds \
+         FROM drive.`onedrive_changes?since={since}`"
+    );
+    let rows = stage.sql(&query).rows();
+    assert_eq!(rows, [json!({"n": 1_200, "ids": 1_200, "kinds": 1})]);
+    assert_eq!(requests(&stage), 1, "later pages do not ask again");
+}
+
+#[test]
+fn what_a_feed_missed_is_not_passed_over_in_silence() {
+    let stage = connected(&["a.csv"]);
+    let (_, since) = changes(&stage, "");
+    stage.control().add_fault(&Fault::status(403).on_path("*/delta*").times(0)).unwrap();
+    let _ = stage.sql("SELECT COUNT(*) FROM drive.files").succeeds();
+    stage.control().clear_faults().unwrap();
+    stage.control().edit("primary", &[Step::write("b.csv", "a\n")]).unwrap();
+    let row = &stage.sql("REFRESH DATABASE drive").rows()[0];
+    assert_eq!(row["added"], 2, "REFRESH asks for the feed again");
+    let _ = stage
+        .sql(&format!("SELECT * FROM drive.`onedrive_changes?since={since}`"))
+        .fails_saying(&["older than the changes"]);
+}
+
+#[test]
 fn a_cursor_survives_a_feed_that_begins_anew() {
     let stage = connected(&["a.csv", "b.csv"]);
     let (_, since) = changes(&stage, "");
@@ -417,12 +503,21 @@ fn random_edits(seed: u64, profile: Profile) {
         let odd = json!({"delta_page_limit": 1 + dice.roll(6), "delta_order": order,
             "delta_duplicates": dice.roll(2) == 0});
         control.vary(&odd).unwrap();
-        for fault in [Fault::status(503), Fault::status(429).retry_after("2"), Fault::reset()] {
-            control.add_fault(&fault.with_probability(0.1).on_path("*/delta*").times(0)).unwrap();
+        let faults = [
+            (Fault::status(503), 0.15),
+            (Fault::status(429).retry_after("2"), 0.1),
+            (Fault::reset(), 0.05),
+        ];
+        for (fault, probability) in faults {
+            let fault = fault.with_probability(probability).on_path("*/delta*").times(0);
+            control.add_fault(&fault).unwrap();
         }
         assert_eq!(listed(&stage), model, "seed {seed}, round {round}");
         control.clear_faults().unwrap();
-        // Whoever applies the changes has the drive too.
+        // Whoever applies the changes has the drive too, however many runs lie between.
+        if dice.roll(3) == 0 && round < 11 {
+            continue;
+        }
         let query = format!("SELECT * FROM drive.`onedrive_changes?since={since}`");
         let rows = stage.sql(&query).rows();
         follow(&mut followed, &rows);

@@ -1,18 +1,23 @@
-//! What changed since a cursor: entries of the history, one for each item; without a cursor, every
-//! item as added.
+//! What changed since a cursor: entries of the history, folded to one change for each item; without
+//! a cursor, every item as added.
 //!
-//! A cursor is ours, and opaque to others: the history's name and how many of its entries were
-//! seen, and while everything is being told, the id told last.
+//! A cursor is ours, and opaque to others: the history's name, how many of its entries were seen,
+//! and while a telling goes on over several pages, where it goes to and the id told last.
+//!
+//! Where an item is now is told by the tree. Where it was is followed from its first entry backwards
+//! through the moves of the folders above it, run by run ([`Trail`]), and so is where a folder was
+//! that is asked for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::history::{Entry, History};
+use super::manifest::Stored;
 use super::tree::Tree;
-use super::{Catalogue, publish};
+use super::{Catalogue, Listed, READS, publish, replaced_too_often};
 use crate::contract::{ChangeKind, ChangePage, ItemChange};
 use crate::entries::Entry as ListedEntry;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,312 +25,494 @@ use crate::item::{Details, Item, Kind};
 use crate::ports::TimestampMs;
 use crate::sender::Deadline;
 
+/// Items whose details are read at once.
+const DETAILED: usize = 50_000;
 /// Changes of one page.
 const PAGE: usize = 1000;
-/// Reads of a catalogue that was replaced while it was read.
-const READS: usize = 5;
 
 /// Where a reader of changes stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cursor {
     epoch: String,
+    /// Entries that its owner has seen.
     seen: u64,
-    /// Everything is being told, up to this id.
-    told: Option<String>,
+    telling: Option<Telling>,
+}
+
+/// A telling that takes several pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Telling {
+    /// Up to which entry it goes; none tells everything there is.
+    until: Option<u64>,
+    /// The id told last.
+    told: String,
 }
 
 impl Cursor {
     fn write(&self) -> String {
-        let Self { epoch, seen, told } = self;
-        match told {
+        let Self { epoch, seen, telling } = self;
+        match telling {
             None => format!("{epoch}.{seen}"),
-            Some(id) => format!("{epoch}.{seen}.{}", URL_SAFE_NO_PAD.encode(id)),
+            Some(Telling { until, told }) => {
+                let until = until.map(|until| until.to_string()).unwrap_or_default();
+                format!("{epoch}.{seen}.{until}.{}", URL_SAFE_NO_PAD.encode(told))
+            }
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('.');
-        let (epoch, seen) = (parts.next()?.to_owned(), parts.next()?.parse().ok()?);
-        let told = match parts.next() {
-            None => None,
-            Some(id) => Some(String::from_utf8(URL_SAFE_NO_PAD.decode(id).ok()?).ok()?),
+        let parts: Vec<&str> = text.split('.').collect();
+        let telling = match parts.as_slice() {
+            [_, _] => None,
+            [_, _, until, told] => {
+                let told = String::from_utf8(URL_SAFE_NO_PAD.decode(told).ok()?).ok()?;
+                let until = if until.is_empty() { None } else { Some(until.parse().ok()?) };
+                Some(Telling { until, told })
+            }
+            _ => return None,
         };
-        parts.next().is_none().then_some(Self { epoch, seen, told })
+        Some(Self { epoch: parts[0].to_owned(), seen: parts[1].parse().ok()?, telling })
+    }
+
+    fn told(&self) -> &str {
+        self.telling.as_ref().map(|telling| telling.told.as_str()).unwrap_or_default()
     }
 }
 
 impl History {
+    /// An error if entries that its owner has not seen are not kept any more.
+    fn knows(&self, cursor: &Cursor) -> Result<()> {
+        let kept = self.start()..=self.end;
+        let until = cursor.telling.as_ref().and_then(|telling| telling.until);
+        let inside = kept.contains(&cursor.seen)
+            && until.is_none_or(|until| until >= cursor.seen && until <= self.end);
+        if cursor.epoch == self.epoch && inside { Ok(()) } else { Err(expired()) }
+    }
+
     /// Of whoever has seen all.
     pub(super) fn cursor(&self) -> String {
-        Cursor { epoch: self.epoch.clone(), seen: self.end, told: None }.write()
+        Cursor { epoch: self.epoch.clone(), seen: self.end, telling: None }.write()
     }
 }
 
-/// Every item, being told page by page; kept between two pages.
+/// A telling under way, kept between two pages.
 pub(crate) struct Reading {
-    scope: Option<String>,
-    epoch: String,
-    seen: u64,
-    /// By id, from the last to the first.
-    left: Vec<(String, Item)>,
+    scope: Scope,
+    cursor: Cursor,
+    /// What its owner has seen at the end.
+    end: u64,
+    /// What comes next, by id.
+    ready: VecDeque<ItemChange>,
+    /// What of everything is not ready yet.
+    rest: Option<Rest>,
     catalogue: Catalogue,
-    segments: Vec<String>,
-    tree: Tree,
 }
 
-/// The folder that changes are asked for, seen from the one that tables are named from.
-pub(crate) struct Scope<'a> {
-    /// The folder whose items are told; none is the whole drive.
-    pub(crate) folder: Option<&'a str>,
-    /// The folder that paths begin in; none is the drive's root.
-    pub(crate) base: Option<&'a str>,
+/// Items that have yet to be told.
+struct Rest {
+    /// By id, from the last to the first.
+    left: Vec<u32>,
+    listed: Listed,
+    place: Place,
+}
+
+/// The folder that changes are asked for, and the one that tables are named from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scope {
+    /// The folder whose items are told, by id; none is the whole drive.
+    pub(crate) folder: Option<String>,
+    /// The folder that paths begin in, by id; none is the drive's root.
+    pub(crate) base: Option<String>,
+}
+
+/// Where a scope is in a tree.
+#[derive(Debug, Clone, Default)]
+struct Place {
+    row: Option<u32>,
+    /// From the drive's root.
+    path: String,
+    /// How paths in it begin, seen from the base.
+    prefix: String,
+}
+
+impl Place {
+    /// How a path from the drive's root is told; none if it is not in the scope.
+    fn told(&self, path: &str, folder: &str) -> Option<String> {
+        under(path, folder).filter(|rest| !rest.is_empty()).map(|rest| join(&self.prefix, rest))
+    }
 }
 
 impl Catalogue {
-    /// One page of changes. What is left of a telling of everything is kept in `reading`.
+    /// One page of changes. What is left of a telling is kept in `reading`.
     pub(crate) async fn changes(
         &self,
-        scope: &Scope<'_>,
+        scope: Scope,
         cursor: Option<&str>,
         reading: &mut Option<Reading>,
+        deadline: Deadline,
     ) -> Result<ChangePage> {
         let cursor = cursor.map(|text| Cursor::parse(text).ok_or_else(foreign)).transpose()?;
-        match cursor {
-            Some(cursor @ Cursor { told: None, .. }) => self.since(scope, &cursor).await,
-            everything => {
-                let kept = reading.take().filter(|reading| reading.serves(scope, &everything));
-                let mut kept = match kept {
-                    Some(reading) => reading,
-                    None => self.begin(scope, everything.as_ref()).await?,
-                };
-                let page = kept.page()?;
-                if page.more {
-                    *reading = Some(kept);
-                }
-                Ok(page)
-            }
+        let kept = reading.take().filter(|kept| kept.serves(self, &scope, cursor.as_ref()));
+        let mut kept = match kept {
+            Some(kept) => kept,
+            None => self.begin(scope, cursor, deadline).await?,
+        };
+        let page = kept.page()?;
+        if page.more {
+            *reading = Some(kept);
         }
+        Ok(page)
+    }
+
+    async fn begin(
+        &self,
+        scope: Scope,
+        cursor: Option<Cursor>,
+        deadline: Deadline,
+    ) -> Result<Reading> {
+        // Who is in the middle of a telling is not made to wait for what comes after it.
+        let goes_on = cursor.as_ref().is_some_and(|cursor| cursor.telling.is_some());
+        if !goes_on && self.up_to_date(true, deadline).await?.is_none() {
+            return Err(no_feed());
+        }
+        for _ in 0..READS {
+            let (tree, segments, history) = self.state(deadline).await?;
+            let cursor = cursor.clone().unwrap_or_else(|| Cursor {
+                epoch: history.epoch.clone(),
+                seen: history.end,
+                telling: Some(Telling { until: None, told: String::new() }),
+            });
+            history.knows(&cursor)?;
+            let everything = matches!(&cursor.telling, Some(Telling { until: None, .. }));
+            if everything {
+                return self.tell_everything(scope, cursor, Listed { tree, segments });
+            }
+            let until = cursor.telling.as_ref().and_then(|telling| telling.until);
+            let end = until.unwrap_or(history.end);
+            let Some(trail) = Trail::read(self, &history, cursor.seen, end)? else { continue };
+            let changes = trail.changes(&tree, &scope)?;
+            let told = cursor.told().to_owned();
+            let left = changes.into_iter().filter(|change| change.id > told);
+            let (ready, catalogue) = (left.collect(), self.clone());
+            return Ok(Reading { scope, cursor, end, ready, rest: None, catalogue });
+        }
+        Err(replaced_too_often())
+    }
+
+    fn tell_everything(&self, scope: Scope, cursor: Cursor, listed: Listed) -> Result<Reading> {
+        let tree = &listed.tree;
+        let place = place(tree, &scope)?.ok_or_else(no_folder)?;
+        let told = cursor.told();
+        let mut left = tree.rows_in(place.row);
+        left.retain(|row| tree.id(*row) > told);
+        left.sort_unstable_by(|a, b| tree.id(*b).cmp(tree.id(*a)));
+        let (end, ready) = (cursor.seen, VecDeque::new());
+        let rest = Some(Rest { left, listed, place });
+        Ok(Reading { scope, cursor, end, ready, rest, catalogue: self.clone() })
     }
 
     /// The state and the history that belong together.
-    async fn state(&self) -> Result<(Tree, Vec<String>, History)> {
+    async fn state(&self, deadline: Deadline) -> Result<(Tree, Vec<Stored>, History)> {
         for _ in 0..READS {
-            if self.up_to_date(true, Deadline::default()).await?.is_none() {
-                return Err(no_feed());
-            }
             let manifest = self.load()?.manifest;
-            let Some(current) = manifest.current else { continue };
+            let Some(current) = manifest.current else {
+                if self.up_to_date(true, deadline).await?.is_none() {
+                    return Err(no_feed());
+                }
+                continue;
+            };
             let read = publish::read(self.ports(), &current.segments, Some(&current))?;
             if let Some((tree, _)) = read {
                 return Ok((tree, current.segments, manifest.history));
             }
+            self.discard_damaged(&current.segments)?;
         }
-        let message = "The catalogue of the drive is replaced too often.";
-        Err(Error::new(ErrorKind::Unavailable, message).hint("Try again."))
+        Err(replaced_too_often())
     }
 
-    async fn begin(&self, scope: &Scope<'_>, cursor: Option<&Cursor>) -> Result<Reading> {
-        let (tree, segments, history) = self.state().await?;
-        let seen = cursor.map_or(history.end, |cursor| cursor.seen);
-        let epoch = cursor.map_or_else(|| history.epoch.clone(), |cursor| cursor.epoch.clone());
-        if epoch != history.epoch || seen < history.start() || seen > history.end {
-            return Err(expired());
-        }
-        let (folder, prefix) = place(&tree, scope)?;
-        let mut walk = tree.walk(folder, true).ok_or_else(no_folder)?;
-        let mut left = Vec::new();
-        let told = cursor.and_then(|cursor| cursor.told.as_deref()).unwrap_or_default();
-        while let Some(items) = walk.next_folder(&tree) {
-            let untold = items.into_iter().filter(|(_, item)| item.id.as_str() > told);
-            left.extend(untold.map(|(path, item)| (join(&prefix, &path), item)));
-        }
-        left.sort_unstable_by(|a, b| b.1.id.cmp(&a.1.id));
-        let (scope, catalogue) = (scope.folder.map(str::to_owned), self.clone());
-        Ok(Reading { scope, epoch, seen, left, catalogue, segments, tree })
-    }
-
-    async fn since(&self, scope: &Scope<'_>, cursor: &Cursor) -> Result<ChangePage> {
-        if self.up_to_date(true, Deadline::default()).await?.is_none() {
-            return Err(no_feed());
-        }
-        let scoped = scope.folder.is_some();
-        for _ in 0..READS {
-            let manifest = self.load()?.manifest;
-            let history = manifest.history;
-            if cursor.epoch != history.epoch {
-                return Err(expired());
-            }
-            if cursor.seen < history.start() || cursor.seen > history.end {
-                return Err(expired());
-            }
-            let most = if scoped { usize::MAX } else { PAGE };
-            let Some(entries) = history.since(self.ports(), cursor.seen, most)? else { continue };
-            let end = history.end.min(cursor.seen + PAGE as u64);
-            let shown = if scoped {
-                let current = manifest.current.as_ref();
-                let segments = current.map_or(&[][..], |current| &current.segments);
-                let Some((tree, _)) = publish::read(self.ports(), segments, current)? else {
-                    continue;
-                };
-                let (folder, prefix) = place(&tree, scope)?;
-                let path = folder.and_then(|id| tree.find(id)).map(|row| tree.path(row, None));
-                within(entries, &path.unwrap_or_default(), &prefix)
-            } else {
-                entries.into_iter().map(Some).collect()
-            };
-            let changes = fold(shown.into_iter().take(PAGE).flatten());
-            let cursor = Cursor { epoch: history.epoch, seen: end, told: None }.write();
-            return Ok(ChangePage { changes, cursor, more: end < history.end });
-        }
-        Err(expired())
-    }
-}
-
-impl Catalogue {
-    /// What was deleted, as far as the history reaches, and when that was seen: last state by
-    /// item. Without asking the service.
-    pub(crate) fn deleted(&self, base: Option<&str>) -> Result<Vec<(ListedEntry, TimestampMs)>> {
-        let manifest = self.load()?.manifest;
-        let history = manifest.history;
-        let Some(entries) = history.since(self.ports(), history.start(), usize::MAX)? else {
+    /// What was deleted in a folder that is listed now, as far as the history reaches, and when
+    /// that was seen. Without asking the service.
+    pub(crate) fn deleted(
+        &self,
+        listed: &Listed,
+        base: Option<&str>,
+    ) -> Result<Vec<(ListedEntry, TimestampMs)>> {
+        let history = self.load()?.manifest.history;
+        let Some(trail) = Trail::read(self, &history, history.start(), history.end)? else {
             return Ok(Vec::new());
         };
-        let entries = match base {
-            None => entries,
-            Some(base) => {
-                let current = manifest.current.as_ref();
-                let segments = current.map_or(&[][..], |current| &current.segments);
-                let read = publish::read(self.ports(), segments, current)?;
-                let path = read.and_then(|(tree, _)| Some(tree.path(tree.find(base)?, None)));
-                within(entries, &path.unwrap_or_default(), "").into_iter().flatten().collect()
+        let scope = Scope { folder: base.map(str::to_owned), base: base.map(str::to_owned) };
+        let Some(place) = place(&listed.tree, &scope)? else { return Ok(Vec::new()) };
+        let mut last: BTreeMap<&str, Option<ListedEntry>> = BTreeMap::new();
+        let mut seen_at = HashMap::new();
+        let mut at = place.path.clone();
+        for run in trail.runs().rev() {
+            let before = before(run, &at);
+            for entry in run {
+                let path = (entry.kind == ChangeKind::Deleted)
+                    .then(|| place.told(&entry.path, &before))
+                    .flatten();
+                seen_at.entry(entry.id.as_str()).or_insert(entry.seen_at);
+                last.entry(&entry.id).or_insert_with(|| path.map(|path| self.gone(entry, path)));
             }
-        };
-        let mut last: HashMap<String, Entry> = HashMap::new();
-        for entry in entries {
-            last.insert(entry.id.clone(), entry);
+            at = before;
         }
-        let mut gone: Vec<Entry> =
-            last.into_values().filter(|entry| entry.kind == ChangeKind::Deleted).collect();
-        gone.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(gone.into_iter().map(|entry| self.listed_entry(entry)).collect())
+        let gone = last.into_iter().filter_map(|(id, gone)| Some((gone?, seen_at[id])));
+        let mut gone: Vec<_> = gone.collect();
+        gone.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        Ok(gone)
     }
 
-    fn listed_entry(&self, entry: Entry) -> (ListedEntry, TimestampMs) {
+    fn gone(&self, entry: &Entry, path: String) -> ListedEntry {
         let item = Item {
             kind: if entry.folder { Kind::Folder } else { Kind::File },
-            id: entry.id,
+            id: entry.id.clone(),
             parent: None,
-            name: entry.path.rsplit('/').next().unwrap_or_default().to_owned(),
+            name: path.rsplit('/').next().unwrap_or_default().to_owned(),
             size: entry.size,
             modified: entry.modified,
-            details: Details { c_tag: entry.content_version, ..Details::default() },
+            details: Details { c_tag: entry.content_version.clone(), ..Details::default() },
         };
-        let (path, drive) = (entry.path, Rc::clone(&self.drive));
-        (ListedEntry { path, drive, item }, entry.seen_at)
+        ListedEntry { path, drive: Rc::clone(&self.drive), item }
     }
 }
 
-/// The folder of a scope, and how the paths in it begin.
-fn place<'a>(tree: &Tree, scope: &Scope<'a>) -> Result<(Option<&'a str>, String)> {
-    let path = |id: &str| {
-        let row = tree.find(id).filter(|row| tree.state(*row).is_folder());
-        row.map(|row| tree.path(row, None)).ok_or_else(no_folder)
+/// Where a scope is; none if its folder is not there any more.
+fn place(tree: &Tree, scope: &Scope) -> Result<Option<Place>> {
+    let row = |id: &str| tree.find(id).filter(|row| tree.state(*row).is_folder());
+    let base = match &scope.base {
+        None => String::new(),
+        Some(id) => match row(id) {
+            None => return Ok(None),
+            Some(row) => tree.path(row, None),
+        },
     };
-    let base = scope.base.map(path).transpose()?.unwrap_or_default();
-    let Some(folder) = scope.folder else { return Ok((None, String::new())) };
-    let inside = under(&path(folder)?, &base).map(str::to_owned).ok_or_else(no_folder)?;
-    Ok((Some(folder), inside))
+    let Some(folder) = &scope.folder else { return Ok(Some(Place::default())) };
+    let Some(row) = row(folder) else { return Ok(None) };
+    let path = tree.path(row, None);
+    let prefix = under(&path, &base).map(str::to_owned).ok_or_else(no_folder)?;
+    Ok(Some(Place { row: Some(row), path, prefix }))
 }
 
 impl Reading {
-    fn serves(&self, scope: &Scope<'_>, cursor: &Option<Cursor>) -> bool {
-        let last = |cursor: &Cursor| {
-            let told = cursor.told.as_deref().unwrap_or_default();
-            cursor.epoch == self.epoch
-                && cursor.seen == self.seen
-                && self.left.last().is_none_or(|(_, item)| item.id.as_str() > told)
-        };
-        self.scope.as_deref() == scope.folder && cursor.as_ref().is_some_and(last)
+    fn serves(&self, of: &Catalogue, scope: &Scope, cursor: Option<&Cursor>) -> bool {
+        self.scope == *scope
+            && cursor == Some(&self.cursor)
+            && (&self.catalogue.drive, &self.catalogue.person) == (&of.drive, &of.person)
     }
 
     fn page(&mut self) -> Result<ChangePage> {
-        let from = self.left.len().saturating_sub(PAGE);
-        let mut items: Vec<(String, Item)> = self.left.drain(from..).rev().collect();
-        let more = !self.left.is_empty();
-        let told = items.last().map(|(_, item)| item.id.clone()).filter(|_| more);
-        let mut listed =
-            super::Listed { tree: std::mem::take(&mut self.tree), segments: self.segments.clone() };
-        let mut unfilled: Vec<&mut Item> = items.iter_mut().map(|(_, item)| item).collect();
-        // Versions that cannot be had any more are told with the next change.
-        self.catalogue.complete(&mut listed, &mut unfilled)?;
-        self.tree = listed.tree;
-        let added = |(path, item): (String, Item)| ItemChange {
-            kind: ChangeKind::Added,
-            folder: item.kind.holds_items(),
-            id: item.id,
-            path: Some(path),
-            previous_path: None,
-            bytes: item.size,
-            modified: item.modified,
-            content_version: item.details.c_tag,
-        };
-        let cursor = Cursor { epoch: self.epoch.clone(), seen: self.seen, told };
-        let changes = items.into_iter().map(added).collect();
-        Ok(ChangePage { changes, cursor: cursor.write(), more })
-    }
-}
-
-/// Entries as seen from a folder, which may itself have been moved: its path is followed from now
-/// backwards, run by run. What is not in it is none.
-fn within(entries: Vec<Entry>, path: &str, prefix: &str) -> Vec<Option<Entry>> {
-    let mut at = path.to_owned();
-    let mut shown = Vec::with_capacity(entries.len());
-    for run in entries.chunk_by(|a, b| a.run == b.run).rev() {
-        let before = before(run, &at);
-        let seen = |entry: &Entry| {
-            let now = under(&entry.path, &at).filter(|rest| !rest.is_empty());
-            let was = match &entry.previous_path {
-                Some(previous) => under(previous, &before),
-                None => under(&entry.path, &before),
-            };
-            let was = was.filter(|rest| !rest.is_empty());
-            let shown = |rest: &str| join(prefix, rest);
-            let entry = entry.clone();
-            match (entry.kind, was, now) {
-                (ChangeKind::Deleted, Some(was), _) => {
-                    Some(Entry { path: shown(was), ..entry.clone() })
-                }
-                (ChangeKind::Moved, Some(was), Some(now)) => Some(Entry {
-                    path: shown(now),
-                    previous_path: Some(shown(was)),
-                    ..entry.clone()
-                }),
-                (ChangeKind::Moved, Some(was), None) => Some(Entry {
-                    kind: ChangeKind::Deleted,
-                    path: shown(was),
-                    previous_path: None,
-                    ..entry.clone()
-                }),
-                (ChangeKind::Moved, None, Some(now)) => Some(Entry {
-                    kind: ChangeKind::Added,
-                    path: shown(now),
-                    previous_path: None,
-                    ..entry.clone()
-                }),
-                (ChangeKind::Added | ChangeKind::Modified, _, Some(now)) => {
-                    Some(Entry { path: shown(now), ..entry.clone() })
-                }
-                _ => None,
+        if self.ready.len() < PAGE {
+            self.make_ready()?;
+        }
+        let changes: Vec<ItemChange> = self.ready.drain(..PAGE.min(self.ready.len())).collect();
+        let left = self.rest.as_ref().is_some_and(|rest| !rest.left.is_empty());
+        let more = !self.ready.is_empty() || left;
+        match changes.last().filter(|_| more) {
+            Some(last) => {
+                let until = self.rest.is_none().then_some(self.end);
+                self.cursor.telling = Some(Telling { until, told: last.id.clone() });
             }
-        };
-        shown.extend(run.iter().rev().map(seen));
-        at = before;
+            None => {
+                (self.cursor.seen, self.cursor.telling) = (self.end, None);
+            }
+        }
+        Ok(ChangePage { changes, cursor: self.cursor.write(), more })
     }
-    shown.reverse();
-    shown
+
+    /// Many at once, since their details are spread over the segments.
+    fn make_ready(&mut self) -> Result<()> {
+        let Some(Rest { left, listed, place }) = &mut self.rest else { return Ok(()) };
+        let from = left.len().saturating_sub(DETAILED);
+        let rows: Vec<u32> = left.drain(from..).rev().collect();
+        let mut items: Vec<Item> = rows.iter().filter_map(|row| listed.tree.item(*row)).collect();
+        let mut unfilled: Vec<&mut Item> = items.iter_mut().collect();
+        // Where the catalogue was replaced meanwhile, versions are left out.
+        self.catalogue.complete(listed, &mut unfilled)?;
+        for (row, item) in rows.into_iter().zip(items) {
+            let path = place.told(&listed.tree.path(row, None), &place.path);
+            self.ready.push_back(added(item, path));
+        }
+        Ok(())
+    }
 }
 
-/// Where a folder was before a run: the nearest of the folders above it that was moved tells.
+fn added(item: Item, path: Option<String>) -> ItemChange {
+    ItemChange {
+        kind: ChangeKind::Added,
+        folder: item.kind.holds_items(),
+        id: item.id,
+        path,
+        previous_path: None,
+        bytes: item.size,
+        modified: item.modified,
+        content_version: item.details.c_tag,
+    }
+}
+
+/// The entries of some runs, each whole: a cursor never lies within one.
+struct Trail(Vec<Entry>);
+
+impl Trail {
+    /// From one cursor to another; `None` if a part is gone.
+    fn read(of: &Catalogue, history: &History, seen: u64, end: u64) -> Result<Option<Self>> {
+        let Some(mut entries) = history.since(of.ports(), seen, usize::MAX)? else {
+            return Ok(None);
+        };
+        entries.truncate(usize::try_from(end.saturating_sub(seen)).unwrap_or(usize::MAX));
+        Ok(Some(Self(entries)))
+    }
+
+    fn runs(&self) -> impl DoubleEndedIterator<Item = &[Entry]> {
+        self.0.chunk_by(|a, b| a.run == b.run)
+    }
+
+    /// One change for each item of the scope: from what it was before all of it to what it is.
+    fn changes(&self, tree: &Tree, scope: &Scope) -> Result<Vec<ItemChange>> {
+        let runs: Vec<&[Entry]> = self.runs().collect();
+        let mut firsts: HashMap<&str, (usize, &Entry)> = HashMap::new();
+        let mut lasts: HashMap<&str, &Entry> = HashMap::new();
+        for (number, run) in runs.iter().enumerate() {
+            for entry in *run {
+                firsts.entry(&entry.id).or_insert((number, entry));
+                lasts.insert(&entry.id, entry);
+            }
+        }
+        let (place, was) = self.scope_was(&runs, tree, scope, &lasts)?;
+        let listed = tree.listed();
+        let mut told = Told { place, was, changes: Vec::new(), ids: HashSet::new() };
+        let mut moved = Vec::new();
+        for (id, (number, first)) in &firsts {
+            let last = lasts[id];
+            let row = tree.find(id).filter(|row| listed[*row as usize]);
+            let was = match first.kind {
+                ChangeKind::Added => None,
+                ChangeKind::Moved => first.previous_path.clone(),
+                ChangeKind::Deleted => Some(first.path.clone()),
+                // As it was after its run: the moves of that run are undone too.
+                ChangeKind::Modified => Some(before(runs[*number], &first.path)),
+            };
+            let was = was.map(|path| undone(&runs[..*number], path));
+            let is = row.map(|row| tree.path(row, None));
+            let change = told.tell(tree, row, last, was.as_deref(), is.as_deref());
+            if last.folder && change.is_some_and(|kind| kind != ChangeKind::Modified) {
+                moved.push((row, was, is));
+            }
+        }
+        for (row, was, is) in moved {
+            if let (Some(row), Some(was), Some(is)) = (row, was, is) {
+                told.tell_inside(tree, row, &was, &is);
+            }
+        }
+        told.changes.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        Ok(told.changes)
+    }
+
+    /// Where the scope is, and where it was before all of it.
+    fn scope_was(
+        &self,
+        runs: &[&[Entry]],
+        tree: &Tree,
+        scope: &Scope,
+        lasts: &HashMap<&str, &Entry>,
+    ) -> Result<(Option<Place>, String)> {
+        if let Some(place) = place(tree, scope)? {
+            let was = undone(runs, place.path.clone());
+            return Ok((Some(place), was));
+        }
+        // It was deleted: what was in it is told as deleted.
+        let deleted = scope.folder.as_deref().and_then(|id| lasts.get(id));
+        let deleted = deleted.filter(|entry| entry.kind == ChangeKind::Deleted);
+        let entry = deleted.ok_or_else(no_folder)?;
+        let number = runs.iter().position(|run| run[0].run == entry.run).unwrap_or(0);
+        Ok((None, undone(&runs[..number], entry.path.clone())))
+    }
+}
+
+/// Changes being told.
+struct Told {
+    /// None if the scope is not there any more.
+    place: Option<Place>,
+    /// Where the scope was.
+    was: String,
+    changes: Vec<ItemChange>,
+    ids: HashSet<String>,
+}
+
+impl Told {
+    /// Tells how an item changed, if it did as seen from the scope.
+    fn tell(
+        &mut self,
+        tree: &Tree,
+        row: Option<u32>,
+        last: &Entry,
+        was: Option<&str>,
+        is: Option<&str>,
+    ) -> Option<ChangeKind> {
+        let prefix = self.place.as_ref().map(|place| place.prefix.clone()).unwrap_or_default();
+        let inside = |path: &str, folder: &str| {
+            under(path, folder).filter(|rest| !rest.is_empty()).map(|rest| join(&prefix, rest))
+        };
+        let place = self.place.as_ref();
+        let was = was.and_then(|path| inside(path, &self.was));
+        let is = place.and_then(|place| inside(is?, &place.path));
+        let (kind, path, previous_path) = match (was, is) {
+            (None, None) => return None,
+            (None, Some(path)) => (ChangeKind::Added, path, None),
+            (Some(was), None) => (ChangeKind::Deleted, was, None),
+            (Some(was), Some(path)) if was != path => (ChangeKind::Moved, path, Some(was)),
+            // The scope or a folder in between moved, and took it along: that is no change of it.
+            (Some(_), Some(path)) => (ChangeKind::Modified, path, None),
+        };
+        self.ids.insert(last.id.clone());
+        self.changes.push(ItemChange {
+            kind,
+            id: last.id.clone(),
+            path: Some(path),
+            previous_path,
+            folder: last.folder,
+            bytes: row.map_or(last.size, |row| tree.size(row)),
+            modified: row.map_or(last.modified, |row| tree.modified(row)),
+            content_version: last.content_version.clone(),
+        });
+        Some(kind)
+    }
+
+    /// A folder that came into the scope or left it takes along what is in it, of which nothing
+    /// else is told.
+    fn tell_inside(&mut self, tree: &Tree, folder: u32, was: &str, is: &str) {
+        let was_in = under(was, &self.was).is_some();
+        let is_in = self.place.as_ref().is_some_and(|place| under(is, &place.path).is_some());
+        if was_in == is_in {
+            return;
+        }
+        for row in tree.rows_in(Some(folder)) {
+            let Some(item) = tree.item(row).filter(|item| !self.ids.contains(&item.id)) else {
+                continue;
+            };
+            let path = tree.path(row, None);
+            let inside = under(&path, is).unwrap_or_default();
+            let prefix = self.place.as_ref().map_or("", |place| place.prefix.as_str());
+            let (kind, path) = match &self.place {
+                Some(place) if is_in => (ChangeKind::Added, place.told(&path, &place.path)),
+                _ => {
+                    let path = join(was, inside);
+                    let rest = under(&path, &self.was).unwrap_or_default();
+                    (ChangeKind::Deleted, Some(join(prefix, rest)))
+                }
+            };
+            self.ids.insert(item.id.clone());
+            self.changes.push(ItemChange { kind, ..added(item, path) });
+        }
+    }
+}
+
+/// Where something was before several runs.
+fn undone(runs: &[&[Entry]], path: String) -> String {
+    runs.iter().rev().fold(path, |path, run| before(run, &path))
+}
+
+/// Where something was before a run: the nearest of the folders above it that was moved tells.
 fn before(run: &[Entry], path: &str) -> String {
     let moved = run.iter().filter(|entry| entry.previous_path.is_some());
     let above = moved.filter_map(|entry| Some((entry, under(path, &entry.path)?)));
@@ -334,46 +521,6 @@ fn before(run: &[Entry], path: &str) -> String {
         Some((Entry { previous_path: Some(was), .. }, rest)) => join(was, rest),
         _ => path.to_owned(),
     }
-}
-
-/// One change for each item: from what it was first to what it is last.
-fn fold(entries: impl Iterator<Item = Entry>) -> Vec<ItemChange> {
-    let mut by_id: HashMap<String, usize> = HashMap::new();
-    let mut items: Vec<(Entry, Option<Entry>)> = Vec::new();
-    for entry in entries {
-        match by_id.get(&entry.id) {
-            Some(at) => items[*at].1 = Some(entry),
-            None => {
-                by_id.insert(entry.id.clone(), items.len());
-                items.push((entry, None));
-            }
-        }
-    }
-    items.into_iter().filter_map(|(first, last)| folded(first, last)).collect()
-}
-
-fn folded(first: Entry, last: Option<Entry>) -> Option<ItemChange> {
-    let was = (first.kind != ChangeKind::Added)
-        .then(|| first.previous_path.clone().unwrap_or_else(|| first.path.clone()));
-    let last = last.unwrap_or(first);
-    let is = (last.kind != ChangeKind::Deleted).then(|| last.path.clone());
-    let (kind, path, previous_path) = match (was, is) {
-        (None, None) => return None,
-        (None, Some(path)) => (ChangeKind::Added, path, None),
-        (Some(was), None) => (ChangeKind::Deleted, was, None),
-        (Some(was), Some(path)) if was != path => (ChangeKind::Moved, path, Some(was)),
-        (Some(_), Some(path)) => (ChangeKind::Modified, path, None),
-    };
-    Some(ItemChange {
-        kind,
-        id: last.id,
-        path: Some(path),
-        previous_path,
-        folder: last.folder,
-        bytes: last.size,
-        modified: last.modified,
-        content_version: last.content_version,
-    })
 }
 
 /// What is left of a path in a folder.

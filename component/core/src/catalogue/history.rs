@@ -66,11 +66,23 @@ impl History {
         self.parts.iter().map(|part| &part.key)
     }
 
-    /// Begins under a name of its own.
-    pub(super) fn begin(&mut self, ports: &Ports) {
+    /// An empty one, under a name of its own.
+    pub(super) fn begin(ports: &Ports) -> Self {
         let mut name = [0; 9];
         ports.random.fill(&mut name);
-        self.epoch = URL_SAFE_NO_PAD.encode(name);
+        Self { epoch: URL_SAFE_NO_PAD.encode(name), ..Self::default() }
+    }
+
+    /// Whether so many entries of a run can be kept.
+    pub(super) fn takes(&self, entries: usize) -> bool {
+        entries as u64 <= KEPT
+    }
+
+    /// Counts the entries of a run that are too many to be kept; those before are no use then.
+    pub(super) fn forget(&mut self, entries: usize) {
+        self.runs += 1;
+        self.parts.clear();
+        self.end += entries as u64;
     }
 
     /// The number of the oldest entry that is kept.
@@ -84,11 +96,6 @@ impl History {
             return Ok(());
         }
         self.runs += 1;
-        if entries.len() as u64 > KEPT {
-            self.parts.clear();
-            self.end += entries.len() as u64;
-            return Ok(());
-        }
         self.write(ports, entries)?;
         while self.end - self.start() > KEPT {
             self.parts.remove(0);
@@ -210,4 +217,161 @@ fn read(reader: &mut Reader<'_>) -> Option<Entry> {
         content_version: reader.optional_text()?.map(str::to_owned),
         seen_at: reader.time()?.unwrap_or(0),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{
+        Clock, Http, LocalFuture, Random, Request, Response, Store, StoreError, TransportError,
+    };
+    use std::cell::{Cell, RefCell};
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    /// A store in memory; nothing else is used.
+    #[derive(Default)]
+    struct Memory {
+        values: RefCell<HashMap<String, Vec<u8>>>,
+        names: Cell<u8>,
+    }
+
+    struct Nothing;
+
+    impl Store for std::rc::Rc<Memory> {
+        fn get(&self, _: Bucket, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+            Ok(self.values.borrow().get(key).cloned())
+        }
+
+        fn set(&self, _: Bucket, key: &str, value: &[u8]) -> Result<(), StoreError> {
+            self.values.borrow_mut().insert(key.to_owned(), value.to_vec());
+            Ok(())
+        }
+
+        fn delete(&self, _: Bucket, key: &str) -> Result<(), StoreError> {
+            self.values.borrow_mut().remove(key);
+            Ok(())
+        }
+
+        fn compare_and_swap(
+            &self,
+            _: Bucket,
+            _: &str,
+            _: Option<&[u8]>,
+            _: &[u8],
+        ) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+    }
+
+    impl Random for std::rc::Rc<Memory> {
+        fn fill(&self, buffer: &mut [u8]) {
+            self.names.set(self.names.get().wrapping_add(1));
+            let count = self.values.borrow().len() as u64;
+            buffer.fill(self.names.get());
+            let length = buffer.len().min(8);
+            buffer[..length].copy_from_slice(&count.to_le_bytes()[..length]);
+        }
+    }
+
+    impl Clock for Nothing {
+        fn now(&self) -> TimestampMs {
+            0
+        }
+
+        fn sleep(&self, _: Duration) -> LocalFuture<'_, ()> {
+            Box::pin(async {})
+        }
+    }
+
+    impl Http for Nothing {
+        fn send(&self, _: Request) -> LocalFuture<'_, Result<Response, TransportError>> {
+            Box::pin(async { Err(TransportError::Denied) })
+        }
+    }
+
+    fn ports() -> (std::rc::Rc<Memory>, Ports) {
+        let memory = std::rc::Rc::<Memory>::default();
+        let ports = Ports {
+            http: Box::new(Nothing),
+            clock: Box::new(Nothing),
+            random: Box::new(std::rc::Rc::clone(&memory)),
+            store: Box::new(std::rc::Rc::clone(&memory)),
+        };
+        (memory, ports)
+    }
+
+    fn entries(from: u64, count: u64) -> Vec<Entry> {
+        let entry = |number: u64| Entry {
+            run: number,
+            kind: KINDS[usize::try_from(number % 4).unwrap()],
+            id: format!("id{number}"),
+            path: format!("folder/{number}.csv"),
+            previous_path: (number % 4 == 2).then(|| format!("{number}.csv")),
+            folder: number.is_multiple_of(7),
+            size: (!number.is_multiple_of(3)).then_some(number),
+            modified: (!number.is_multiple_of(5)).then_some(1_700_000_000_000),
+            content_version: None,
+            seen_at: 1,
+        };
+        (from..from + count).map(entry).collect()
+    }
+
+    fn ids(history: &History, ports: &Ports, since: u64) -> Option<Vec<u64>> {
+        let found = history.since(ports, since, usize::MAX).unwrap()?;
+        Some(found.iter().map(|entry| entry.id[2..].parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn every_cursor_gives_what_came_after_it_however_parts_were_joined() {
+        let (_, ports) = ports();
+        let mut history = History::default();
+        let mut end = 0;
+        for run in 0..200 {
+            let count = 1 + run % 3;
+            history.append(&ports, &entries(end, count)).unwrap();
+            end += count;
+        }
+        assert!(history.parts.len() <= PARTS + 1, "{} parts", history.parts.len());
+        for since in 0..=end {
+            let expected: Vec<u64> = (since..end).collect();
+            assert_eq!(ids(&history, &ports, since), Some(expected), "since {since}");
+        }
+        assert_eq!(ids(&history, &ports, end + 1), None);
+        let whole = history.since(&ports, 0, usize::MAX).unwrap().unwrap();
+        assert_eq!(whole, entries(0, end), "entries come back as they were");
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_and_their_cursors_said_to_be_too_old() {
+        let (_, ports) = ports();
+        let mut history = History::default();
+        for run in 0..5 {
+            history.append(&ports, &entries(run * 30_000, 30_000)).unwrap();
+        }
+        assert!(history.end - history.start() <= KEPT);
+        assert_eq!(ids(&history, &ports, 0), None);
+        assert_eq!(ids(&history, &ports, 149_999), Some(vec![149_999]));
+        assert!(!history.takes(usize::try_from(KEPT).unwrap() + 1));
+        history.forget(usize::try_from(KEPT).unwrap() + 1);
+        assert_eq!(ids(&history, &ports, 150_000), None, "a run too large for it");
+        assert_eq!(ids(&history, &ports, history.end), Some(vec![]));
+    }
+
+    #[test]
+    fn a_part_that_is_damaged_is_no_history() {
+        let (memory, ports) = ports();
+        let mut history = History::default();
+        history.append(&ports, &entries(0, 10)).unwrap();
+        let key = history.parts[0].key.clone();
+        let whole = memory.values.borrow()[&key].clone();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x55;
+            memory.values.borrow_mut().insert(key.clone(), changed);
+            let _ = history.since(&ports, 0, usize::MAX).unwrap();
+            memory.values.borrow_mut().insert(key.clone(), whole[..at].to_vec());
+            assert_eq!(ids(&history, &ports, 0), None, "cut at {at}");
+        }
+    }
 }

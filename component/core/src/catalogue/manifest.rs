@@ -16,7 +16,7 @@ use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Bucket, Ports, TimestampMs};
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// How often a feed may send us back to its start before that is an error.
 const RESTARTS: u32 = 3;
 
@@ -38,10 +38,18 @@ pub(super) struct Manifest {
     pub(super) walks_until: Option<TimestampMs>,
 }
 
+/// A segment in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Stored {
+    pub(super) key: String,
+    /// How many changes it holds.
+    pub(super) changes: u32,
+}
+
 /// A whole state of the drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Snapshot {
-    pub(super) segments: Vec<String>,
+    pub(super) segments: Vec<Stored>,
     /// Where the feed tells what changed since.
     pub(super) link: String,
     /// When the feed was last at its end.
@@ -55,7 +63,7 @@ pub(super) struct Snapshot {
 /// A state that is not whole yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Building {
-    pub(super) segments: Vec<String>,
+    pub(super) segments: Vec<Stored>,
     /// The page to be read next; none is the feed's first.
     pub(super) next: Option<String>,
     /// Hashes of the links followed, since loops have been seen.
@@ -99,7 +107,7 @@ impl Manifest {
     fn named(&self) -> impl Iterator<Item = &String> {
         let current = self.current.iter().flat_map(|snapshot| &snapshot.segments);
         let building = self.building.iter().flat_map(|building| &building.segments);
-        current.chain(building).chain(self.history.keys())
+        current.chain(building).map(|stored| &stored.key).chain(self.history.keys())
     }
 }
 

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 pub(crate) use self::changes::{Reading, Scope};
-use self::manifest::{Building, Loaded, Manifest, Snapshot, load, swap};
+use self::manifest::{Building, Loaded, Manifest, Snapshot, Stored, load, swap};
 use self::publish::publish;
 use self::runs::{Counted, Run, Tally, remember};
 pub(crate) use self::runs::{Ended, Status, ended};
@@ -29,12 +29,17 @@ use self::segment::Change;
 pub(crate) use self::tree::{Tree, TreeWalk};
 use crate::contract::{Progress, RunState};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Feed, Graph, GraphUrl, ItemPage};
+use crate::graph::{DriveItem, Feed, Graph, GraphUrl, ItemPage};
 use crate::item::Item;
 use crate::lease::Lease;
-use crate::ports::{Ports, TimestampMs};
+use crate::ports::{Bucket, Ports, TimestampMs};
 use crate::sender::{Deadline, millis};
 
+/// How often a page that failed for all its tries is begun again, once others came.
+const PATIENCE: u32 = 3;
+/// How many steps of a run in a row may fail, and how many may only have to wait.
+const MOST_FAILURES: u32 = 8;
+const MOST_WAITS: u32 = 900;
 /// How often those who wait for another's sync look again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a drive without a feed is walked before it is asked again.
@@ -49,6 +54,8 @@ enum Step {
     End(Box<Outcome>),
     /// Another instance was faster; what it kept counts.
     Overtaken,
+    /// The feed began anew too often; the next one who asks begins with a clean slate.
+    InCircles,
 }
 
 /// How a run came to its end.
@@ -78,7 +85,7 @@ pub(crate) struct Summary {
 /// A drive's state in memory.
 pub(crate) struct Listed {
     pub(crate) tree: Tree,
-    segments: Vec<String>,
+    segments: Vec<Stored>,
 }
 
 /// A drive, and for whom its catalogue is.
@@ -95,7 +102,7 @@ impl Catalogue {
     /// The drive as it is now; `None` where it has no feed. Without `enumerate` also where nothing
     /// is known of it yet: whoever wants only a few items is served sooner by a walk.
     pub(crate) async fn list(&self, enumerate: bool, deadline: Deadline) -> Result<Option<Listed>> {
-        for read in 1..=READS {
+        for _ in 0..READS {
             let Some((current, tree)) = self.up_to_date(enumerate, deadline).await? else {
                 return Ok(None);
             };
@@ -107,19 +114,24 @@ impl Catalogue {
             if let Some(tree) = tree {
                 return Ok(Some(Listed { tree, segments: current.segments }));
             }
-            // A segment is missing or damaged, and not because the catalogue was just replaced.
-            if read == READS - 1 {
-                let loaded = self.load()?;
-                swap(self.ports(), &self.drive, &loaded, Manifest::new(&self.person))?;
-            }
+            self.discard_damaged(&current.segments)?;
         }
-        let message = "The catalogue of the drive is replaced too often.";
-        Err(Error::new(ErrorKind::Unavailable, message).hint("Try again."))
+        Err(replaced_too_often())
+    }
+
+    /// Segments that cannot be read were replaced meanwhile, or else they are damaged: then all is
+    /// read anew.
+    fn discard_damaged(&self, segments: &[Stored]) -> Result<()> {
+        let loaded = self.load()?;
+        if loaded.manifest.current.as_ref().is_some_and(|current| current.segments == segments) {
+            swap(self.ports(), &self.drive, &loaded, Manifest::new(&self.person))?;
+        }
+        Ok(())
     }
 
     /// Fills in what a tree does not keep; false if that cannot be had any more.
-    pub(crate) fn complete(&self, listed: &mut Listed, items: &mut [&mut Item]) -> Result<bool> {
-        publish::complete(self.ports(), &mut listed.tree, &listed.segments, items)
+    pub(crate) fn complete(&self, listed: &Listed, items: &mut [&mut Item]) -> Result<bool> {
+        publish::complete(self.ports(), &listed.tree, &listed.segments, items)
     }
 
     /// What is kept of the drive, without asking the service.
@@ -139,9 +151,6 @@ impl Catalogue {
         let ports = self.ports();
         let until = ports.clock.now().saturating_add(millis(budget));
         loop {
-            if self.walks()? {
-                return Ok(Progress::nothing_to_follow());
-            }
             if let Some(lease) = self.lease()? {
                 return Ok(match self.follow(lease, Deadline::default(), Some(until)).await? {
                     Followed::Ended(outcome) => progress(&outcome),
@@ -184,7 +193,7 @@ impl Catalogue {
         loop {
             let manifest = self.load()?.manifest;
             let enumerates = manifest.enumerates();
-            if self.walks()? || (enumerates && !enumerate) {
+            if self.walks(&manifest) || (enumerates && !enumerate) {
                 return Ok(None);
             }
             let now = ports.clock.now();
@@ -221,19 +230,33 @@ impl Catalogue {
         until: Option<TimestampMs>,
     ) -> Result<Followed> {
         let clock = &self.ports().clock;
-        let over = |now: TimestampMs| until.is_some_and(|until| now >= until);
+        let begun = clock.now();
+        // A clock that goes back ends a step too.
+        let over = |now: TimestampMs| until.is_some_and(|until| now >= until || now < begun);
+        let mut own = String::new();
+        // The first page tells whether anybody is there; later ones are worth more patience.
+        let mut patience = 0;
         loop {
-            match self.step(Deadline(deadline.0.or(until))).await {
+            match self.step(Deadline(deadline.0.or(until)), &mut own).await {
                 Ok(Step::End(outcome)) => return Ok(Followed::Ended(outcome)),
-                Ok(Step::More) if lease.keep()? && !over(clock.now()) => {}
+                Ok(Step::More) if lease.keep()? && !over(clock.now()) => patience = PATIENCE,
                 Ok(Step::More | Step::Overtaken) => return Ok(Followed::Stopped),
-                Err(error) if until.is_some() && is_of_time(error.kind) => {
+                Err(error) if until.is_some() && self.may_pass(&own, error.kind)? => {
                     let left = until.map_or(0, |until| until.saturating_sub(clock.now())).max(0);
                     clock.sleep(Duration::from_millis(left.unsigned_abs())).await;
                     return Ok(Followed::Stopped);
                 }
+                Ok(Step::InCircles) => {
+                    self.give_up(&own)?;
+                    return Err(in_circles());
+                }
+                Err(Error { kind: ErrorKind::Unavailable, .. })
+                    if patience > 0 && lease.keep()? =>
+                {
+                    patience -= 1;
+                }
                 Err(error) => {
-                    self.give_up()?;
+                    self.give_up(&own)?;
                     return Err(error);
                 }
             }
@@ -241,7 +264,7 @@ impl Catalogue {
     }
 
     /// Reads one page of the feed and keeps it.
-    async fn step(&self, deadline: Deadline) -> Result<Step> {
+    async fn step(&self, deadline: Deadline, own: &mut String) -> Result<Step> {
         let ports = self.ports();
         let loaded = self.load()?;
         let mut building = loaded.manifest.begun();
@@ -257,6 +280,8 @@ impl Catalogue {
         let counted = Counted::now(counters);
         let answer = self.graph.feed(&url, deadline).await;
         counted.add_to(&mut run, counters);
+        run.failures = if answer.is_ok() { 0 } else { run.failures + 1 };
+        own.clone_from(&run.id);
         building.run = Some(run);
         let mut after = loaded.manifest.clone();
         match answer {
@@ -287,19 +312,13 @@ impl Catalogue {
         let run = building.run.clone();
         after.building = building.restarted();
         let again = after.building.is_some();
-        if !again {
-            // The next one who asks begins with a clean slate.
-            after.building = Some(Building { run, ..Building::default() });
-        }
-        match (swap(self.ports(), &self.drive, loaded, after)?, again) {
-            (true, true) => Ok(Step::More),
-            (false, true) => Ok(Step::Overtaken),
-            (_, false) => Err(Error::new(
-                ErrorKind::Unavailable,
-                "OneDrive sends the listing of the drive back to its start again and again.",
-            )
-            .hint("Try again later.")),
-        }
+        after.building.get_or_insert_with(|| Building { run, ..Building::default() });
+        let ours = swap(self.ports(), &self.drive, loaded, after)?;
+        Ok(match (again, ours) {
+            (false, _) => Step::InCircles,
+            (true, true) => Step::More,
+            (true, false) => Step::Overtaken,
+        })
     }
 
     fn take(
@@ -317,9 +336,10 @@ impl Catalogue {
         // Whether it can be gone on from here is known before anything is written.
         if let Some(next) = &next {
             // A loop is told by its links, or, where they differ each time, by its rows.
-            let ids: Vec<&str> = page.value.iter().map(|item| item.id.as_str()).collect();
+            let told = |item: &DriveItem| (item.id.clone(), item.e_tag.clone(), item.is_deleted());
+            let rows: Vec<_> = page.value.iter().map(told).collect();
             // Pages that hold nothing but the root look alike.
-            let rows = (ids.len() > 1).then(|| hash(&ids));
+            let rows = (rows.len() > 1).then(|| hash(&rows));
             let hashes = [Some(hash(next)), rows];
             let mut hashes = hashes.into_iter().flatten();
             if hashes.clone().any(|hash| building.seen.contains(&hash)) {
@@ -335,7 +355,9 @@ impl Catalogue {
         }
         let changes: Vec<Change> = page.value.into_iter().filter_map(Change::of).collect();
         if !(building.incremental && changes.iter().all(Change::is_root)) {
-            building.segments.extend(publish::write(ports, &changes)?);
+            let kept = after.current.as_ref().filter(|_| building.incremental);
+            let kept = kept.map_or(0, |current| current.segments.len());
+            publish::append(ports, &mut building.segments, kept, &changes)?;
         }
         let link = match (next, delta) {
             (None, Some(link)) => link,
@@ -355,8 +377,14 @@ impl Catalogue {
         };
         after.current = Some(published.snapshot.clone());
         after.history = published.history;
-        after.building = None;
-        if !swap(ports, &self.drive, loaded, after)? {
+        (after.building, after.walks_until) = (None, None);
+        let ours = swap(ports, &self.drive, loaded, after)?;
+        // What was read last may have been written anew with all the rest.
+        let named = &published.snapshot.segments;
+        for stored in written.segments.iter().filter(|stored| ours && !named.contains(stored)) {
+            let _ = ports.store.delete(Bucket::Connection, &stored.key);
+        }
+        if !ours {
             return Ok(Step::Overtaken);
         }
         let ended = run.map(|run| self.ended(run, Status::Success, published.tally));
@@ -364,13 +392,28 @@ impl Catalogue {
         Ok(Step::End(Box::new(Outcome { state, ended })))
     }
 
-    /// The run under way ends here; the next one goes on after what was kept.
-    fn give_up(&self) -> Result<()> {
+    /// Whether another step may bring what this one did not: it was only for want of time, or the
+    /// service may be there again.
+    fn may_pass(&self, own: &str, kind: ErrorKind) -> Result<bool> {
+        let most = match kind {
+            ErrorKind::Throttled | ErrorKind::DeadlineExceeded => MOST_WAITS,
+            ErrorKind::Unavailable => MOST_FAILURES,
+            _ => return Ok(false),
+        };
+        let building = self.load()?.manifest.building;
+        let run = building.and_then(|building| building.run).filter(|run| run.id == own);
+        Ok(run.is_some_and(|run| run.failures < most))
+    }
+
+    /// Our run ends here; the next one goes on after what was kept.
+    fn give_up(&self, own: &str) -> Result<()> {
         let loaded = self.load()?;
         let mut after = loaded.manifest.clone();
         let Some(building) = &mut after.building else { return Ok(()) };
-        let Some(run) = building.run.take() else { return Ok(()) };
-        let status = if run.items > 0 { Status::Partial } else { Status::Failed };
+        let Some(run) = building.run.take_if(|run| run.id == own) else { return Ok(()) };
+        let kept = after.current.as_ref().filter(|_| building.incremental);
+        let kept = kept.map_or(0, |current| current.segments.len());
+        let status = if building.segments.len() > kept { Status::Partial } else { Status::Failed };
         // Nothing was read yet: the next run begins like this one.
         if building.next.is_none()
             || after.current.as_ref().is_some_and(|current| {
@@ -393,9 +436,11 @@ impl Catalogue {
         ended
     }
 
-    fn walks(&self) -> Result<bool> {
-        let until = self.load()?.manifest.walks_until;
-        Ok(until.is_some_and(|until| self.ports().clock.now() < until))
+    /// Whether the drive was lately found to have no feed.
+    fn walks(&self, manifest: &Manifest) -> bool {
+        let now = self.ports().clock.now();
+        let lately = now..=now.saturating_add(WALKS_MS);
+        manifest.walks_until.is_some_and(|until| lately.contains(&until))
     }
 
     fn ports(&self) -> &Rc<Ports> {
@@ -429,9 +474,14 @@ fn progress(outcome: &Outcome) -> Progress {
     }
 }
 
-/// Whether it was only for want of time.
-fn is_of_time(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Throttled | ErrorKind::DeadlineExceeded)
+fn in_circles() -> Error {
+    let message = "OneDrive sends the listing of the drive back to its start again and again.";
+    Error::new(ErrorKind::Unavailable, message).hint("Try again later.")
+}
+
+fn replaced_too_often() -> Error {
+    let message = "The catalogue of the drive is replaced too often.";
+    Error::new(ErrorKind::Unavailable, message).hint("Try again.")
 }
 
 fn hash(what: &impl Hash) -> u64 {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::history::{Entry, History};
-use super::manifest::{Building, Manifest, Snapshot, write_segment};
+use super::manifest::{Building, Manifest, Snapshot, Stored, write_segment};
 use super::runs::Tally;
 use super::segment::{Change, ChangeRef, ItemRef, Segment, SegmentWriter};
 use super::tree::{State, Tree};
@@ -16,6 +16,8 @@ use crate::ports::{Bucket, Ports, TimestampMs};
 const MANY_SEGMENTS: usize = 16;
 /// So many items are sure to fill a segment.
 const ITEMS_OF_A_SEGMENT: usize = 2_000;
+/// A segment of fewer changes may take more of them.
+const SMALL: u32 = 1_000;
 
 /// A new state.
 pub(super) struct Published {
@@ -60,8 +62,8 @@ pub(super) fn publish(
         }
     };
     let mut touched = Touched::default();
-    for key in &building.segments[skip.min(building.segments.len())..] {
-        let Some(segment) = open(ports, key)? else { return Ok(None) };
+    for stored in &building.segments[skip.min(building.segments.len())..] {
+        let Some(segment) = open(ports, stored)? else { return Ok(None) };
         for change in segment.changes() {
             let Some(change) = change else { return Ok(None) };
             let applied = tree.apply(&change, told_by);
@@ -81,14 +83,19 @@ pub(super) fn publish(
     let is_item = |row: &u32| listed[*row as usize] && tree.state(*row).kind() != Some(Kind::Root);
     let items = tree.numbers().filter(is_item).count() as u64;
     let mut tally = Tally { added: items, ..Tally::default() };
-    if history.epoch.is_empty() {
-        history.begin(ports);
-    }
-    if old.is_some() {
-        let run = history.runs + 1;
-        let entries = touched.entries(&tree, &listed_before, &listed, run, asked_at);
-        tally = count(&entries);
-        history.append(ports, &entries)?;
+    if old.is_none() {
+        // What became of what was known before is not known.
+        history = History::begin(ports);
+    } else {
+        let kinds = touched.kinds(&tree, &listed_before, &listed);
+        tally = count(&kinds);
+        if history.takes(kinds.len()) {
+            let run = history.runs + 1;
+            let entries = touched.entries(&tree, &kinds, run, asked_at);
+            history.append(ports, &entries)?;
+        } else {
+            history.forget(kinds.len());
+        }
     }
     let mut segments = building.segments;
     let needed = tree.len() / ITEMS_OF_A_SEGMENT + 1;
@@ -121,17 +128,14 @@ impl Touched {
         }
     }
 
-    /// An entry for each item that appeared, disappeared, or is not as it was.
-    fn entries(
-        mut self,
+    /// The rows of items that appeared, disappeared, or are not as they were.
+    fn kinds(
+        &self,
         tree: &Tree,
         listed_before: &[bool],
         listed: &[bool],
-        run: u64,
-        seen_at: TimestampMs,
-    ) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for row in tree.numbers() {
+    ) -> Vec<(u32, ChangeKind)> {
+        let kind = |row: u32| {
             let was = listed_before.get(row as usize).copied().unwrap_or(false);
             let (now, before) = (tree.state(row), self.before.get(&row));
             let kind = match (was, listed[row as usize], before) {
@@ -139,12 +143,25 @@ impl Touched {
                 (true, false, _) => ChangeKind::Deleted,
                 (true, true, Some(before)) if now.moved_from(before, tree) => ChangeKind::Moved,
                 (true, true, Some(before)) if now.modified_from(before) => ChangeKind::Modified,
-                _ => continue,
+                _ => return None,
             };
-            if now.kind() == Some(Kind::Root) {
-                continue;
-            }
-            let as_it_was = before.copied().unwrap_or(now);
+            (now.kind() != Some(Kind::Root)).then_some((row, kind))
+        };
+        tree.numbers().filter_map(kind).collect()
+    }
+
+    /// An entry for each.
+    fn entries(
+        mut self,
+        tree: &Tree,
+        kinds: &[(u32, ChangeKind)],
+        run: u64,
+        seen_at: TimestampMs,
+    ) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(kinds.len());
+        for (row, kind) in kinds.iter().copied() {
+            let now = tree.state(row);
+            let as_it_was = self.before.get(&row).copied().unwrap_or(now);
             let (state, before) = match kind {
                 ChangeKind::Deleted => (as_it_was, Some(&self.before)),
                 _ => (now, None),
@@ -171,10 +188,8 @@ impl Touched {
     }
 }
 
-fn count(entries: &[Entry]) -> Tally {
-    let of = |kinds: &[ChangeKind]| {
-        entries.iter().filter(|entry| kinds.contains(&entry.kind)).count() as u64
-    };
+fn count(kinds: &[(u32, ChangeKind)]) -> Tally {
+    let of = |of: &[ChangeKind]| kinds.iter().filter(|(_, kind)| of.contains(kind)).count() as u64;
     Tally {
         added: of(&[ChangeKind::Added]),
         modified: of(&[ChangeKind::Modified, ChangeKind::Moved]),
@@ -186,101 +201,157 @@ fn count(entries: &[Entry]) -> Tally {
 /// is damaged.
 pub(super) fn read(
     ports: &Ports,
-    segments: &[String],
+    segments: &[Stored],
     snapshot: Option<&Snapshot>,
 ) -> Result<Option<(Tree, u32)>> {
     let items = snapshot.map_or(0, |snapshot| snapshot.items);
-    let mut tree = Tree::with_capacity(usize::try_from(items).unwrap_or(0));
+    let told: u64 = segments.iter().map(|stored| u64::from(stored.changes)).sum();
+    let mut tree = Tree::with_capacity(usize::try_from(items.min(told)).unwrap_or(0));
     let mut told_by = 0;
-    for key in segments {
-        let Some(segment) = open(ports, key)? else { return Ok(None) };
+    for stored in segments {
+        let Some(segment) = open(ports, stored)? else { return Ok(None) };
+        let first = told_by;
         for change in segment.changes() {
             let Some(change) = change else { return Ok(None) };
             tree.apply(&change, told_by);
             told_by += 1;
         }
+        if told_by - first != stored.changes {
+            return Ok(None);
+        }
     }
     Ok(Some((tree, told_by)))
 }
 
-fn open(ports: &Ports, key: &str) -> Result<Option<Segment>> {
-    let block = ports.store.get(Bucket::Connection, key)?;
+fn open(ports: &Ports, stored: &Stored) -> Result<Option<Segment>> {
+    let block = ports.store.get(Bucket::Connection, &stored.key)?;
     Ok(block.and_then(|block| Segment::open(&block)))
 }
 
-/// Hands over each item of the segments as it was told last, with its row and where that was told;
-/// false if a segment was replaced meanwhile, or is damaged.
-fn each_item(
+/// Fills in what the tree does not keep; false if that cannot be had any more. Only the segments
+/// that tell of the items are read.
+pub(super) fn complete(
     ports: &Ports,
-    tree: &mut Tree,
-    segments: &[String],
-    mut take: impl FnMut(&mut Tree, u32, ItemRef<'_>) -> Result<()>,
+    tree: &Tree,
+    segments: &[Stored],
+    items: &mut [&mut Item],
 ) -> Result<bool> {
-    let mut told_by = 0;
-    for key in segments {
-        let Some(segment) = open(ports, key)? else { return Ok(false) };
-        for change in segment.changes() {
-            let Some(change) = change else { return Ok(false) };
-            if let ChangeRef::Put(item) = change
-                && let Some(row) = tree.find(item.id)
-                && tree.told_by(row) == told_by
-                && tree.state(row).kind().is_some()
-            {
-                take(tree, row, item)?;
-            }
-            told_by += 1;
+    let told_by = |item: &Item| tree.find(&item.id).map(|row| tree.told_by(row));
+    let mut wanted: HashMap<u32, &mut Item> = HashMap::with_capacity(items.len());
+    let mut places: Vec<u32> = Vec::with_capacity(items.len());
+    for item in items.iter_mut() {
+        if let Some(told_by) = told_by(item) {
+            places.push(told_by);
+            wanted.insert(told_by, item);
         }
+    }
+    places.sort_unstable();
+    let mut first = 0_u32;
+    for stored in segments {
+        let end = first.saturating_add(stored.changes);
+        let at = places.partition_point(|place| *place < first);
+        if places.get(at).is_some_and(|place| *place < end) {
+            let Some(segment) = open(ports, stored)? else { return Ok(false) };
+            for (place, change) in (first..).zip(segment.changes()) {
+                let Some(change) = change else { return Ok(false) };
+                if let ChangeRef::Put(found) = change
+                    && let Some(item) = wanted.get_mut(&place)
+                {
+                    item.details = found.details.to_owned();
+                }
+            }
+        }
+        first = end;
     }
     Ok(true)
 }
 
-/// Fills in what the tree does not keep; false if that cannot be had any more.
-pub(super) fn complete(
+/// Writes the state anew in as few segments as it needs; `None` if one of them was replaced
+/// meanwhile, or is damaged.
+fn compact(ports: &Ports, tree: &mut Tree, segments: &[Stored]) -> Result<Option<Vec<Stored>>> {
+    let (mut writer, mut place, mut told_by) = (Segments::default(), 0, 0);
+    for stored in segments {
+        let Some(segment) = open(ports, stored)? else { return Ok(None) };
+        for change in segment.changes() {
+            let Some(change) = change else { return Ok(None) };
+            if let ChangeRef::Put(item) = change
+                && let Some(row) = tree.find(item.id)
+                && tree.told_by(row) == place
+                && tree.state(row).kind().is_some()
+            {
+                writer.put(ports, item)?;
+                tree.retell(row, told_by);
+                told_by += 1;
+            }
+            place += 1;
+        }
+    }
+    writer.finish(ports).map(Some)
+}
+
+/// Writes changes as segments after those that are there. The last one is written anew together
+/// with them where it is small and none of the first `kept`: pages of a feed are.
+pub(super) fn append(
     ports: &Ports,
-    tree: &mut Tree,
-    segments: &[String],
-    items: &mut [&mut Item],
-) -> Result<bool> {
-    let mut wanted: HashMap<u32, &mut Item> = HashMap::with_capacity(items.len());
-    for item in items.iter_mut() {
-        if let Some(row) = tree.find(&item.id) {
-            wanted.insert(row, item);
+    segments: &mut Vec<Stored>,
+    kept: usize,
+    changes: &[Change],
+) -> Result<()> {
+    let mut writer = Segments::default();
+    let last = segments.last().filter(|last| segments.len() > kept && last.changes < SMALL);
+    let segment = last.map(|last| open(ports, last)).transpose()?.flatten();
+    if let Some(segment) = segment.filter(|segment| segment.changes().all(|c| c.is_some())) {
+        for change in segment.changes().flatten() {
+            match change {
+                ChangeRef::Put(item) => writer.put(ports, item)?,
+                ChangeRef::Gone(id) => writer.push(ports, &Change::Gone(id.to_owned()))?,
+            }
         }
+        segments.pop();
     }
-    each_item(ports, tree, segments, |_, row, found| {
-        if let Some(item) = wanted.get_mut(&row) {
-            item.details = found.details.to_owned();
-        }
-        Ok(())
-    })
+    for change in changes {
+        writer.push(ports, change)?;
+    }
+    segments.extend(writer.finish(ports)?);
+    Ok(())
 }
 
-/// Writes the state anew in as few segments as it needs.
-fn compact(ports: &Ports, tree: &mut Tree, segments: &[String]) -> Result<Option<Vec<String>>> {
-    let (mut keys, mut writer, mut told_by) = (Vec::new(), SegmentWriter::default(), 0);
-    let whole = each_item(ports, tree, segments, |tree, row, item| {
-        writer.put(item);
-        tree.retell(row, told_by);
-        told_by += 1;
-        if writer.is_full() {
-            keys.push(write_segment(ports, &std::mem::take(&mut writer).finish())?);
-        }
-        Ok(())
-    })?;
-    if !writer.is_empty() {
-        keys.push(write_segment(ports, &writer.finish())?);
-    }
-    Ok(whole.then_some(keys))
+/// Segments being written, each as full as it may be.
+#[derive(Default)]
+struct Segments {
+    written: Vec<Stored>,
+    writer: SegmentWriter,
+    changes: u32,
 }
 
-/// Writes changes as segments, and gives their keys.
-pub(super) fn write(ports: &Ports, changes: &[Change]) -> Result<Vec<String>> {
-    let (mut keys, mut writer) = (Vec::new(), SegmentWriter::default());
-    for (at, change) in changes.iter().enumerate() {
-        writer.push(change);
-        if writer.is_full() || at + 1 == changes.len() {
-            keys.push(write_segment(ports, &std::mem::take(&mut writer).finish())?);
-        }
+impl Segments {
+    fn push(&mut self, ports: &Ports, change: &Change) -> Result<()> {
+        self.writer.push(change);
+        self.counted(ports)
     }
-    Ok(keys)
+
+    fn put(&mut self, ports: &Ports, item: ItemRef<'_>) -> Result<()> {
+        self.writer.put(item);
+        self.counted(ports)
+    }
+
+    fn counted(&mut self, ports: &Ports) -> Result<()> {
+        self.changes += 1;
+        if self.writer.is_full() { self.close(ports) } else { Ok(()) }
+    }
+
+    fn close(&mut self, ports: &Ports) -> Result<()> {
+        let (writer, changes) =
+            (std::mem::take(&mut self.writer), std::mem::take(&mut self.changes));
+        let key = write_segment(ports, &writer.finish())?;
+        self.written.push(Stored { key, changes });
+        Ok(())
+    }
+
+    fn finish(mut self, ports: &Ports) -> Result<Vec<Stored>> {
+        if self.changes > 0 {
+            self.close(ports)?;
+        }
+        Ok(self.written)
+    }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Run {
     /// Requests that failed, but were not throttled.
     pub(crate) errors: u64,
     pub(crate) throttled: u64,
+    /// Steps in a row that brought nothing.
+    pub(super) failures: u32,
 }
 
 impl Run {
@@ -34,7 +36,7 @@ impl Run {
         let mut id = [0; 12];
         ports.random.fill(&mut id);
         let (id, started_at) = (URL_SAFE_NO_PAD.encode(id), ports.clock.now());
-        Self { id, started_at, items: 0, requests: 0, errors: 0, throttled: 0 }
+        Self { id, started_at, items: 0, requests: 0, errors: 0, throttled: 0, failures: 0 }
     }
 }
 

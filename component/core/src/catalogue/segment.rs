@@ -96,10 +96,6 @@ impl SegmentWriter {
         texts.into_iter().for_each(|text| out.optional_text(text));
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.len() == 0
-    }
-
     /// Whether it is time to begin another.
     pub(super) fn is_full(&self) -> bool {
         self.0.len() >= FULL

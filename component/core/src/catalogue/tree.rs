@@ -4,6 +4,7 @@
 //! Changes are applied in the order of the feed. An item may come before its folder: the folder's
 //! place is held until it comes. What hangs on no root has no path, and is not listed.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -17,6 +18,8 @@ use crate::ports::TimestampMs;
 const NONE: u32 = u32::MAX;
 /// Folders deeper than the service allows paths mean a loop.
 const DEEPEST: usize = 400;
+/// Items of a folder that are listed at once.
+const AT_ONCE: usize = 2_000;
 
 /// A text in the tree's bytes.
 #[derive(Clone, Copy, Default)]
@@ -61,9 +64,10 @@ impl Tree {
     /// With room for so many items.
     pub(super) fn with_capacity(items: usize) -> Self {
         let mut tree = Self::default();
-        tree.rows.reserve_exact(items);
-        tree.text.reserve_exact(items.saturating_mul(56));
-        tree.by_id.reserve(items, |_| 0);
+        // Without room for it, reading will tell.
+        let _ = tree.rows.try_reserve_exact(items);
+        let _ = tree.text.try_reserve_exact(items.saturating_mul(56));
+        let _ = tree.by_id.try_reserve(items, |_| 0);
         tree
     }
 
@@ -219,6 +223,22 @@ impl Tree {
         listed
     }
 
+    /// The rows of everything in a folder, or in the root, at whatever depth.
+    pub(super) fn rows_in(&self, folder: Option<u32>) -> Vec<u32> {
+        let Some(start) = folder.or_else(|| self.root()) else { return Vec::new() };
+        let (children, mut found) = (self.children(), Vec::new());
+        let mut waiting = vec![(start, 0)];
+        while let Some((row, depth)) = waiting.pop() {
+            if self.state(row).is_folder() && depth < DEEPEST {
+                for child in children.of(row) {
+                    found.push(*child);
+                    waiting.push((*child, depth + 1));
+                }
+            }
+        }
+        found
+    }
+
     /// The path of a row that is listed, where some rows may have had another state.
     pub(super) fn path(&self, row: u32, before: Option<&HashMap<u32, State>>) -> String {
         let (mut names, mut at) = (Vec::new(), row);
@@ -257,14 +277,8 @@ impl Tree {
         Children { first, list }
     }
 
-    /// A walk that begins in the folder of an id, or in the root, breadth first and by name; `None`
-    /// where there is no such folder.
-    pub(crate) fn walk(&self, folder: Option<&str>, recursive: bool) -> Option<TreeWalk> {
-        self.walk_in(folder, "", recursive)
-    }
-
-    /// The same from a folder in that one, by its path, whatever the case of its letters. Paths
-    /// begin where the first folder is.
+    /// A walk that begins in a folder, by its path from the folder of an id or from the root, whatever
+    /// the case of its letters; breadth first and by name. `None` where there is no such folder.
     pub(crate) fn walk_in(
         &self,
         folder: Option<&str>,
@@ -280,7 +294,8 @@ impl Tree {
             names.push(self.name(at));
         }
         self.state(at).kind.filter(|kind| kind.holds_items())?;
-        Some(TreeWalk { waiting: [(at, names.join("/"), 0)].into(), children, recursive })
+        let waiting = [(at, names.join("/"), 0)].into();
+        Some(TreeWalk { waiting, children, recursive, present: None })
     }
 
     fn name(&self, row: u32) -> &str {
@@ -294,10 +309,10 @@ impl State {
         self.parent != before.parent || tree.at(self.name) != tree.at(before.name)
     }
 
-    /// Whether a file has other content or metadata. What changes of a folder is told by what is
+    /// Whether an item has other content or metadata. What changes of a folder is told by what is
     /// in it.
     pub(super) fn modified_from(&self, before: &Self) -> bool {
-        self.version != before.version && self.kind.is_some_and(Kind::is_file)
+        self.version != before.version && self.kind.is_some_and(|kind| !kind.holds_items())
     }
 
     pub(super) fn kind(&self) -> Option<Kind> {
@@ -329,21 +344,31 @@ pub(crate) struct TreeWalk {
     /// Folders, their paths, and how deep they are.
     waiting: VecDeque<(u32, String, usize)>,
     recursive: bool,
+    present: Option<Present>,
+}
+
+/// A folder being listed: what is left of it, the last first.
+struct Present {
+    rows: Vec<u32>,
+    path: String,
+    depth: usize,
 }
 
 impl TreeWalk {
-    /// What is in the next folder: paths and items, by name. `None` at the end.
+    /// What is next in a folder: paths and items, by name, so many at most. `None` at the end.
     pub(crate) fn next_folder(&mut self, tree: &Tree) -> Option<Vec<(String, Item)>> {
-        let (folder, path, depth) = self.waiting.pop_front()?;
-        let mut rows: Vec<(String, u32)> = self
-            .children
-            .of(folder)
-            .iter()
-            .map(|row| (tree.name(*row).to_lowercase(), *row))
-            .collect();
-        rows.sort_unstable();
-        let mut found = Vec::with_capacity(rows.len());
-        for (_, row) in rows {
+        let Present { mut rows, path, depth } = match self.present.take() {
+            Some(present) => present,
+            None => {
+                let (folder, path, depth) = self.waiting.pop_front()?;
+                let mut rows = self.children.of(folder).to_vec();
+                rows.sort_by_cached_key(|row| Reverse(tree.name(*row).to_lowercase()));
+                Present { rows, path, depth }
+            }
+        };
+        let now = rows.split_off(rows.len().saturating_sub(AT_ONCE));
+        let mut found = Vec::with_capacity(now.len());
+        for row in now.into_iter().rev() {
             let Some(item) = tree.item(row) else { continue };
             let path =
                 if path.is_empty() { item.name.clone() } else { format!("{path}/{}", item.name) };
@@ -351,6 +376,9 @@ impl TreeWalk {
                 self.waiting.push_back((row, path.clone(), depth + 1));
             }
             found.push((path, item));
+        }
+        if !rows.is_empty() {
+            self.present = Some(Present { rows, path, depth });
         }
         Some(found)
     }
@@ -399,7 +427,7 @@ mod tests {
     }
 
     fn paths(tree: &Tree) -> Vec<String> {
-        let mut walk = tree.walk(None, true).unwrap();
+        let mut walk = tree.walk_in(None, "", true).unwrap();
         let mut paths = Vec::new();
         while let Some(folder) = walk.next_folder(tree) {
             paths.extend(folder.into_iter().map(|(path, _)| path));
@@ -479,7 +507,7 @@ mod tests {
     #[test]
     fn a_walk_may_begin_in_a_folder() {
         let tree = tree(&drive());
-        let mut walk = tree.walk(Some("a"), true).unwrap();
+        let mut walk = tree.walk_in(Some("a"), "", true).unwrap();
         let folder: Vec<_> = walk.next_folder(&tree).unwrap().into_iter().map(|f| f.0).collect();
         assert_eq!(folder, ["b.csv"]);
         let mut walk = tree.walk_in(None, "a", false).unwrap();
@@ -488,7 +516,7 @@ mod tests {
         let mut tree = tree;
         apply(&mut tree, &Change::Gone("a".into()));
         for none in ["unknown", "b", "a"] {
-            assert!(tree.walk(Some(none), true).is_none(), "{none}");
+            assert!(tree.walk_in(Some(none), "", true).is_none(), "{none}");
         }
     }
 }

@@ -9,6 +9,14 @@ use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
 use crate::url::{HttpsUrl, encode_path, encode_segment};
 
+/// What is asked of an item in a listing.
+const FIELDS: &str = "id,name,size,file,folder,package,malware,remoteItem,shared,webUrl,createdBy,\
+                      createdDateTime,lastModifiedDateTime,eTag,cTag";
+/// In a feed also what tells where it is, and that it is gone.
+const FEED_FIELDS: &str = "id,name,size,file,folder,package,malware,remoteItem,shared,webUrl,\
+                           createdBy,createdDateTime,lastModifiedDateTime,eTag,cTag,root,deleted,\
+                           parentReference";
+
 /// An address on the Graph host; sent with the bearer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GraphUrl(HttpsUrl);
@@ -106,10 +114,8 @@ impl GraphUrl {
 
     /// The first page of a drive's feed: everything, then a link to what changes.
     pub(crate) fn feed(cloud: &Cloud, drive: &str) -> Result<Self> {
-        let select = "id,name,size,file,folder,package,malware,remoteItem,root,deleted,\
-                      parentReference,lastModifiedDateTime,cTag";
         let drive = encode_segment(drive);
-        Self::of(cloud, format!("/drives/{drive}/root/delta?$top=1000&$select={select}"))
+        Self::of(cloud, format!("/drives/{drive}/root/delta?$top=1000&$select={FEED_FIELDS}"))
     }
 
     /// An address that was kept in the connection's bucket.
@@ -122,9 +128,7 @@ impl GraphUrl {
     /// The first page of a folder's children; the root without an item.
     pub(crate) fn children(cloud: &Cloud, drive: &str, item: Option<&str>) -> Result<Self> {
         let start = start(drive, item);
-        let select =
-            "id,name,size,file,folder,package,malware,remoteItem,lastModifiedDateTime,cTag";
-        Self::of(cloud, format!("{start}/children?$top=999&$select={select}"))
+        Self::of(cloud, format!("{start}/children?$top=999&$select={FIELDS}"))
     }
 
     pub(crate) fn as_url(&self) -> &HttpsUrl {

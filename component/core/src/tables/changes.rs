@@ -136,7 +136,8 @@ impl ChangesReader {
         }
         self.deadline.check(self.connection.ports().clock.now())?;
         let (scope, since) = (self.scan.scope.as_str(), self.scan.since.as_deref());
-        let page = self.connection.changes_counted(scope, since, &self.counters).await?;
+        let counters = &self.counters;
+        let page = self.connection.changes_by(scope, since, counters, self.deadline).await?;
         self.done = !page.more;
         self.rows += page.changes.len() as u64;
         let batch = self.batch(&page.changes, &page.cursor)?;

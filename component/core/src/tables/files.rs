@@ -32,6 +32,7 @@ use crate::sender::{Counters, Deadline};
 use crate::split::Work;
 use crate::table_name::extension;
 use crate::tables::positions;
+use crate::tables::union::not_comparable;
 
 /// The table's name.
 pub(crate) const NAME: &str = "files";
@@ -43,7 +44,7 @@ const BATCH_ROWS: usize = 1024;
 const BATCH_BYTES: usize = 768 << 10;
 /// Downloads in flight.
 const DOWNLOADS: usize = 4;
-/// Rows whose details are read at once: each time all segments are read.
+/// Rows whose details are read at once, since they are spread over the segments.
 const DETAILED: usize = 50_000;
 /// Sentences kept about single files.
 const WARNINGS: usize = 20;
@@ -221,9 +222,10 @@ impl FilesTable {
             .iter()
             .filter_map(|predicate| {
                 let column = Column::ALL.get(predicate.column as usize)?;
-                Filter::new(predicate, column.holds()?)
+                let filter = Filter::new(predicate, column.holds()?);
+                Some(filter.ok_or_else(|| not_comparable(column.field().name())))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         // A predicate that was not taken over leaves the limit to the host.
         let limit = scan.limit.filter(|_| filters.len() == scan.filters.len());
         let positions = positions(scan.projection.as_deref());
@@ -288,6 +290,11 @@ impl FilesScan {
                 column.is_detail() != details || filter.passes(row.value(column))
             })
         })
+    }
+
+    fn filters_details(&self) -> bool {
+        let mut columns = self.filters.iter().filter_map(|filter| Column::ALL.get(filter.column));
+        columns.any(|column| column.is_detail())
     }
 
     fn needs_details(&self) -> bool {
@@ -452,9 +459,11 @@ impl FilesReader {
         };
         let needs_details = self.scan.needs_details();
         let enough = match (&entries, needs_details) {
-            (Entries::Catalogue(_), true) => {
+            // Where details decide which rows there are, many have to be looked at.
+            (Entries::Catalogue(_), true) if !self.scan.filters_details() => {
                 DETAILED.min(usize::try_from(self.left).unwrap_or(usize::MAX))
             }
+            (Entries::Catalogue(_), true) => DETAILED,
             _ => 1,
         };
         let mut rows: Vec<Row> = Vec::new();
@@ -472,7 +481,7 @@ impl FilesReader {
         }
         self.waiting.extend(rows.into_iter().filter(|row| self.scan.passes(row, true)));
         if self.listed && self.scan.deleted {
-            self.list_deleted()?;
+            self.list_deleted(&entries)?;
         }
         self.entries = Some(entries);
         Ok(())
@@ -483,10 +492,12 @@ impl FilesReader {
         kind.is_file() || (folder && self.scan.folders)
     }
 
-    fn list_deleted(&mut self) -> Result<()> {
-        let Some(root) = self.lister.root().cloned() else { return Ok(()) };
-        let catalogue = self.lister.catalogue(&root);
-        for (entry, seen_at) in catalogue.deleted(root.item.as_deref())? {
+    fn list_deleted(&mut self, entries: &Entries) -> Result<()> {
+        if matches!(entries, Entries::Walk(_)) {
+            let warning = "What was deleted is known only where the whole drive is followed.";
+            self.warnings.push(warning.to_owned());
+        }
+        for (entry, seen_at) in entries.deleted()? {
             let row = Row::new(entry, Some(seen_at));
             let shown = self.shows(row.entry.item.kind);
             if shown && self.scan.passes(&row, false) && self.scan.passes(&row, true) {
@@ -581,7 +592,7 @@ async fn fetch(graph: Rc<Graph>, mut row: Row, limit: u64, deadline: Deadline) -
     let download = Download::new(graph, file, None, deadline, false);
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     match download.read_head(wanted).await {
-        Ok(head) if head.bytes.len() as u64 <= limit => row.content = Some(head.bytes.to_vec()),
+        Ok(head) if head.bytes.len() as u64 <= limit => row.content = Some(head.bytes.into()),
         Ok(_) => {
             row.warning = Some(format!("`{path}` is larger than max_content_bytes."));
         }

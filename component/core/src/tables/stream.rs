@@ -12,6 +12,7 @@ use tabular_formats::json::{JsonFormat, JsonOptions};
 use tabular_formats::text::{TextFormat, TextOptions};
 use tabular_formats::{BatchSize, FormatError, StreamDecoder};
 
+use crate::cache;
 use crate::connection::Connection;
 use crate::contract::{Scan, ScanMetrics, ScanPlan, Statistics, estimate};
 use crate::download::{Download, FileRef};
@@ -75,6 +76,11 @@ impl StreamFormat {
         }
     }
 
+    /// Whether types were inferred from no row at all.
+    pub(crate) fn is_untyped(&self) -> bool {
+        matches!(self, Self::Csv(format) if format.sampled_rows() == 0)
+    }
+
     fn schema(&self) -> SchemaRef {
         match self {
             Self::Csv(format) => format.schema(),
@@ -98,8 +104,8 @@ pub(crate) struct StreamTable {
     pub(crate) connection: Rc<Connection>,
     pub(crate) file: FileRef,
     pub(crate) format: StreamFormat,
-    /// What was not asked for, since the version is one that was read before.
-    pub(crate) saved: Option<String>,
+    /// Under which the format was kept, if this version was read before.
+    pub(crate) cached: Option<String>,
 }
 
 impl StreamTable {
@@ -122,13 +128,16 @@ impl StreamTable {
         let limit = scan.limit.filter(|_| scan.filters.is_empty());
         let splits = self.connection.seal_all(vec![self.planned(projection, limit)])?;
         let mut notes = vec![format!("one pass over {} bytes of text", self.file.size)];
-        notes.extend(self.saved.clone());
+        if self.cached.is_some() {
+            notes.push("the format is that of the same version read before".to_owned());
+        }
         Ok(ScanPlan { schema: schema_message(&schema)?, splits, notes })
     }
 
     pub(crate) fn planned(&self, projection: Option<Vec<usize>>, limit: Option<u64>) -> Planned {
         let (file, format) = (self.file.clone(), self.format.clone());
-        let work = Work::Stream { file, format, projection, limit };
+        let cached = self.cached.clone();
+        let work = Work::Stream { file, format, projection, limit, cached };
         Planned { work, rows: None, bytes: Some(estimate(self.file.size)) }
     }
 }
@@ -153,6 +162,8 @@ pub(crate) struct StreamReader {
     clock: Rc<crate::ports::Ports>,
     /// The last byte has been given to the decoder.
     at_end: bool,
+    /// Under which the format is kept.
+    cached: Option<String>,
 }
 
 impl StreamReader {
@@ -163,15 +174,27 @@ impl StreamReader {
         path: String,
         scan: (&StreamFormat, Option<&[usize]>, Option<u64>),
         deadline: Deadline,
+        cached: Option<String>,
     ) -> Self {
         let (format, projection, limit) = scan;
         let decoder = format.decoder(projection, limit);
         let clock = Rc::clone(connection.ports());
         let chunk = Bytes::new();
-        Self { download, counters, decoder, chunk, path, deadline, clock, at_end: false }
+        Self { download, counters, decoder, chunk, path, deadline, clock, at_end: false, cached }
     }
 
     pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let next = self.read_batch().await;
+        if let (Err(error), Some(key)) = (&next, &self.cached)
+            && error.kind == ErrorKind::ChangedDuringRead
+        {
+            // The next one who opens it looks at the file itself.
+            cache::forget(&self.clock, key);
+        }
+        next
+    }
+
+    async fn read_batch(&mut self) -> Result<Option<RecordBatch>> {
         if self.deadline.0.is_some() {
             self.deadline.check(self.clock.clock.now())?;
         }

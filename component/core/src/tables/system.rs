@@ -190,7 +190,7 @@ fn delta_row(state: ScopeState, connection_id: &str) -> Vec<Cell> {
 fn run_row(ended: Ended, connection_id: &str) -> Vec<Cell> {
     let Ended { run, completed_at, status, tally } = ended;
     #[expect(clippy::cast_precision_loss, reason = "no run takes that long")]
-    let seconds = completed_at.saturating_sub(run.started_at) as f64 / 1000.0;
+    let seconds = completed_at.saturating_sub(run.started_at).max(0) as f64 / 1000.0;
     vec![
         Cell::Text(Some(run.id)),
         Cell::Time(Some(run.started_at)),

@@ -1,6 +1,7 @@
 //! Several files as one table: columns are joined by their names, whatever their order; a file that
 //! lacks one gives NULL. Where types differ, the wider one stands, and text for all else.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,7 +12,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
-use crate::contract::{ColumnFilterSupport, Scan, ScanMetrics, ScanPlan, Statistics, Support};
+use crate::contract::{
+    ColumnFilterSupport, Count, Scan, ScanMetrics, ScanPlan, Statistics, Support, estimate, exact,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Filter, Holds, Value};
 use crate::ipc::{read_schema_message, schema_message};
@@ -23,6 +26,13 @@ use crate::tables::{Source, positions};
 
 /// The read option that adds the path of each row's file, and the column's name.
 pub(crate) const FILENAME: &str = "filename";
+/// For `describe`.
+pub(crate) const FILENAME_DOC: &str = "`true` adds the column `filename` with the path of each row's file to a table of several files.";
+/// Columns that a host takes.
+const MOST_COLUMNS: usize = 10_000;
+/// Bytes of a split that a host takes, and of all of a plan.
+const LARGEST_SPLIT: usize = 60 << 10;
+const LARGEST_PLAN: usize = 12 << 20;
 
 /// One of the files.
 pub(crate) enum Member {
@@ -43,6 +53,17 @@ impl Member {
             Self::Stream(table) => table.schema(),
             Self::Parquet(table) => table.schema(),
         }
+    }
+
+    fn is_untyped(&self) -> bool {
+        matches!(self, Self::Stream(table) if table.format.is_untyped())
+    }
+
+    /// Which column has a name, in lower case; the first of several.
+    fn names(&self) -> HashMap<String, usize> {
+        let schema = self.schema();
+        let names = schema.fields().iter().enumerate().rev();
+        names.map(|(at, field)| (field.name().to_lowercase(), at)).collect()
     }
 
     fn statistics(&self) -> Statistics {
@@ -86,15 +107,19 @@ impl UnionTable {
         filename: bool,
         note: String,
     ) -> Result<Self> {
-        let mut fields: Vec<Field> = Vec::new();
+        let mut joined = Joined::default();
         for member in &members {
-            for field in member.schema().fields() {
-                join(&mut fields, field, member.path())?;
-            }
+            joined.take(member)?;
         }
+        let mut fields = joined.fields;
         if filename {
             fields.retain(|field| !field.name().eq_ignore_ascii_case(FILENAME));
             fields.push(Field::new(FILENAME, DataType::Utf8, false));
+        }
+        if fields.len() > MOST_COLUMNS {
+            let message = format!("The files of `{name}` have more than {MOST_COLUMNS} columns.");
+            let error = Error::new(ErrorKind::TooLarge, message);
+            return Err(error.hint("Match fewer files."));
         }
         let filename = filename.then(|| fields.len() - 1);
         let schema = Arc::new(Schema::new(fields));
@@ -110,12 +135,13 @@ impl UnionTable {
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
-        let bytes = self.members.iter().map(|member| Some(member.statistics().bytes?.value));
-        let rows =
-            self.members.iter().map(|member| member.statistics().rows.map(|rows| rows.value));
+        let sum = |of: fn(Statistics) -> Option<Count>| {
+            let counts = self.members.iter().map(|member| of(member.statistics()));
+            counts.into_iter().try_fold(0_u64, |sum, count| sum.checked_add(count?.value))
+        };
         Statistics {
-            rows: rows.sum::<Option<u64>>().map(crate::contract::exact),
-            bytes: bytes.sum::<Option<u64>>().map(crate::contract::estimate),
+            rows: sum(|statistics| statistics.rows).map(exact),
+            bytes: sum(|statistics| statistics.bytes).map(estimate),
         }
     }
 
@@ -143,6 +169,9 @@ impl UnionTable {
             .collect();
         // A predicate that was not taken over leaves the limit to the host.
         let limit = scan.limit.filter(|_| filters.len() == scan.filters.len());
+        if filters.len() < scan.filters.iter().filter(of_path).count() {
+            return Err(not_comparable(FILENAME));
+        }
         let read: Vec<&Member> = self
             .members
             .iter()
@@ -160,25 +189,36 @@ impl UnionTable {
         let notes =
             vec![format!("{} of {} files", read.len(), self.members.len()), self.note.clone()];
         let splits = self.connection.seal_all(planned)?;
+        let largest = splits.iter().map(|split| split.token.len()).max().unwrap_or(0);
+        let all: usize = splits.iter().map(|split| split.token.len()).sum();
+        if largest > LARGEST_SPLIT || all > LARGEST_PLAN {
+            let message = format!(
+                "A scan of {} columns of {} files is too large to be planned.",
+                columns.len(),
+                read.len()
+            );
+            let error = Error::new(ErrorKind::TooLarge, message);
+            return Err(error.hint("Name the columns that are needed, or match fewer files."));
+        }
         Ok(ScanPlan { schema: message, splits, notes })
     }
 
     /// What has to be made of a file's columns, and which of them are read.
     fn shape(&self, member: &Member, columns: &[usize], schema: &[u8]) -> (Shape, Vec<usize>) {
-        let own = member.schema();
-        let mut inner = Vec::new();
+        let own: HashMap<String, usize> = member.names();
+        let (mut inner, mut placed) = (Vec::new(), HashMap::new());
         let (path, schema) = (member.path().to_owned(), BASE64.encode(schema));
         let mut shape = Shape { path, schema, columns: Vec::new() };
         for at in columns {
-            let field = self.schema.field(*at);
-            let found = own.fields().iter().position(|own| same_name(own, field));
+            let found = own.get(&self.schema.field(*at).name().to_lowercase()).copied();
             let from = match found {
                 _ if self.filename == Some(*at) => From::Path,
                 None => From::Nothing,
                 Some(found) => {
-                    let place = inner.iter().position(|column| *column == found);
+                    let place = placed.get(&found).copied();
                     From::Column(place.unwrap_or_else(|| {
                         inner.push(found);
+                        placed.insert(found, inner.len() - 1);
                         inner.len() - 1
                     }))
                 }
@@ -193,26 +233,48 @@ fn usize_of(filter: &crate::contract::Predicate) -> usize {
     filter.column as usize
 }
 
-fn same_name(a: &Field, b: &Field) -> bool {
-    a.name().to_lowercase() == b.name().to_lowercase()
+/// The columns of all files so far, in the order they were first seen.
+#[derive(Default)]
+struct Joined {
+    fields: Vec<Field>,
+    by_name: HashMap<String, usize>,
 }
 
-/// Adds a file's column to those there are.
-fn join(fields: &mut Vec<Field>, field: &Field, path: &str) -> Result<()> {
-    let Some(known) = fields.iter_mut().find(|known| same_name(known, field)) else {
-        fields.push(Field::new(field.name(), field.data_type().clone(), true));
-        return Ok(());
-    };
-    let wider = wider(known.data_type(), field.data_type()).ok_or_else(|| {
-        let message = format!(
-            "The column `{}` of `{path}` has another structure than in the other files.",
-            field.name()
-        );
-        Error::new(ErrorKind::UnsupportedFormat, message)
-            .hint("Read that file by itself, or fewer files at once.")
-    })?;
-    known.set_data_type(wider);
-    Ok(())
+impl Joined {
+    fn take(&mut self, member: &Member) -> Result<()> {
+        let untyped = member.is_untyped();
+        for field in member.schema().fields() {
+            // A file without rows says nothing of types.
+            let data_type = if untyped { &DataType::Null } else { field.data_type() };
+            self.join(field.name(), data_type, member.path())?;
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, name: &str, data_type: &DataType, path: &str) -> Result<()> {
+        let Some(known) = self.by_name.get(&name.to_lowercase()) else {
+            self.by_name.insert(name.to_lowercase(), self.fields.len());
+            self.fields.push(Field::new(name, data_type.clone(), true));
+            return Ok(());
+        };
+        let known = &mut self.fields[*known];
+        let wider = wider(known.data_type(), data_type).ok_or_else(|| {
+            let message = format!(
+                "The column `{name}` of `{path}` holds {data_type}, and {} in other files.",
+                known.data_type()
+            );
+            Error::new(ErrorKind::UnsupportedFormat, message)
+                .hint("Read that file by itself, or fewer files at once.")
+        })?;
+        known.set_data_type(wider);
+        Ok(())
+    }
+}
+
+/// A predicate that was offered, with a value that cannot be compared.
+pub(crate) fn not_comparable(column: &str) -> Error {
+    let message = format!("The column `{column}` cannot be compared with a value of that type.");
+    Error::new(ErrorKind::InvalidParams, message)
 }
 
 /// What is made of the columns of one file.
@@ -260,6 +322,8 @@ impl ShapedReader {
                 From::Column(at) if batch.column(*at).data_type() == field.data_type() => {
                     Arc::clone(batch.column(*at))
                 }
+                // A file without rows has no types.
+                From::Column(_) if rows == 0 => new_null_array(field.data_type(), 0),
                 From::Column(at) => widen(batch.column(*at), field.data_type())
                     .ok_or_else(|| self.unfitting(field))?,
             })
@@ -295,12 +359,13 @@ mod tests {
 
     #[test]
     fn columns_are_joined_by_name_in_the_order_they_are_first_seen() {
-        let mut fields = Vec::new();
+        let mut joined = Joined::default();
         for (name, data_type) in
             [("id", DataType::Int64), ("Name", DataType::Utf8), ("ID", DataType::Float64)]
         {
-            join(&mut fields, &Field::new(name, data_type, false), "a.csv").unwrap();
+            joined.join(name, &data_type, "a.csv").unwrap();
         }
+        let fields = joined.fields;
         let shown: Vec<_> =
             fields.iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();
         assert_eq!(shown, ["id Float64", "Name Utf8"]);

@@ -169,6 +169,12 @@ impl CsvFormat {
         })
     }
 
+    /// How many rows the types were inferred from; without any, they say nothing.
+    #[must_use]
+    pub fn sampled_rows(&self) -> u64 {
+        self.sampled_rows
+    }
+
     /// The schema of the whole file. Every column may hold NULL. The metadata tells, under keys
     /// that begin with `csv.`, what was inferred and why.
     #[must_use]
