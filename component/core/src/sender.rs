@@ -19,7 +19,7 @@ use crate::url::HttpsUrl;
 
 /// Tries of one request, the first included.
 const ATTEMPTS: u32 = 7;
-/// Tries where no answer comes at all: a person may be waiting for the news.
+/// Tries where no answer ever comes: a person may be waiting for the news.
 const UNANSWERED: u32 = 4;
 /// The first wait without a `Retry-After`; doubles with each try.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -117,7 +117,7 @@ impl Sender {
     /// passing failure, and returns it whatever its status.
     pub(crate) async fn send(&self, template: &Template, deadline: Deadline) -> Result<Response> {
         let host = template.url.host().to_owned();
-        let mut attempt = 0;
+        let (mut attempt, mut answered) = (0, false);
         loop {
             self.respect_pause(deadline).await?;
             deadline.check(self.ports.clock.now())?;
@@ -127,11 +127,13 @@ impl Sender {
             let (failure, wait, most) = match outcome {
                 Ok(response) if !is_passing(response.status) => return Ok(response),
                 Ok(response) => {
+                    answered = true;
                     let (failure, wait) = self.passing(&host, &response, attempt);
                     (failure, wait, ATTEMPTS)
                 }
                 Err(error) if error.is_transient() => {
-                    (Error::transport(&host, &error), self.backoff(attempt), UNANSWERED)
+                    let most = if answered { ATTEMPTS } else { UNANSWERED };
+                    (Error::transport(&host, &error), self.backoff(attempt), most)
                 }
                 Err(error) => return Err(Error::transport(&host, &error)),
             };

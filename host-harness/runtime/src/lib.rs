@@ -96,7 +96,7 @@ pub use options::{Approval, CreateMode, RuntimeOptions};
 pub use reader::Reader;
 pub use runtime::{Created, DatabaseEntry, Preparing, Runtime};
 pub use sign_ins::{Settled, SignIns};
-pub use sync::EVERYTHING;
+pub use sync::{Changes, EVERYTHING};
 pub use table::Table;
 pub use tenant::TenantId;
 

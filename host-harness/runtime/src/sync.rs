@@ -1,5 +1,7 @@
 //! Keeping a connector's catalogue current and asking what changed: the contract's interface `sync`.
 
+use std::fmt;
+
 use crate::contract::{ChangePage, Checker, Progress};
 use crate::database::{Connection, Database};
 use crate::error::RuntimeError;
@@ -75,20 +77,45 @@ impl Database {
         }
     }
 
-    /// One page of what changed in a scope since a cursor; without one, everything as added.
+    /// Starts to tell what changed in a scope since a cursor; without one, everything as added.
     ///
     /// # Errors
-    /// [`RuntimeError::NotOffered`], or what the connector reports.
+    /// [`RuntimeError::NotOffered`], or what went wrong while the connection was taken up.
     pub async fn changes(
         &self,
         scope: &str,
         cursor: Option<&str>,
-    ) -> Result<ChangePage, RuntimeError> {
-        const CALL: &str = "sync.changes";
-        let find = self.component().sync().ok_or_else(|| self.lacks("sync"))?;
-        let Connection { instance, handle } = self.resume().await?;
+    ) -> Result<Changes, RuntimeError> {
+        self.component().sync().ok_or_else(|| self.lacks("sync"))?;
         let (scope, cursor) = (scope.to_owned(), cursor.map(str::to_owned));
-        let (_, reply) = instance
+        let connection = Some(self.resume().await?);
+        Ok(Changes { database: self.clone(), connection, scope, cursor })
+    }
+}
+
+/// A telling of changes under way; it keeps its instance.
+pub struct Changes {
+    database: Database,
+    connection: Option<Connection>,
+    scope: String,
+    cursor: Option<String>,
+}
+
+impl Changes {
+    /// The next page, which may be empty, or `None` at the end. Its cursor is good to go on from in
+    /// another telling. After an error there is no more.
+    ///
+    /// # Errors
+    /// What the connector reports, or what went wrong in it.
+    pub async fn next_page(&mut self) -> Result<Option<ChangePage>, RuntimeError> {
+        const CALL: &str = "sync.changes";
+        let Some(Connection { instance, handle }) = self.connection.take() else {
+            return Ok(None);
+        };
+        let lacks = || self.database.lacks("sync");
+        let find = self.database.component().sync().ok_or_else(lacks)?;
+        let (scope, cursor) = (self.scope.clone(), self.cursor.clone());
+        let (instance, reply) = instance
             .call_optional(
                 CALL,
                 |store, instance| find.load(store, instance),
@@ -100,6 +127,20 @@ impl Database {
             )
             .await?;
         let check = Checker::new(CALL);
-        check.change_page(check.reply(reply)?)
+        let page = check.change_page(check.reply(reply)?)?;
+        if page.more {
+            if self.cursor.as_ref() == Some(&page.cursor) {
+                return check.broken("a page names itself as the next one");
+            }
+            self.cursor = Some(page.cursor.clone());
+            self.connection = Some(Connection { instance, handle });
+        }
+        Ok(Some(page))
+    }
+}
+
+impl fmt::Debug for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes").field("scope", &self.scope).finish_non_exhaustive()
     }
 }

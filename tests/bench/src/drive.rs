@@ -46,8 +46,10 @@ pub(crate) fn items(items: u64, latency_ms: u64, walk: bool) -> Result<(), Failu
             start.elapsed().as_secs_f64(),
             progress.requests
         );
-        let store =
-            std::fs::metadata(folder.path().join("host/state.sqlite")).map_or(0, |file| file.len());
+        let file = |name: &str| {
+            std::fs::metadata(folder.path().join("host").join(name)).map_or(0, |file| file.len())
+        };
+        let store = file("state.sqlite") + file("state.sqlite-wal");
         if store > 0 {
             println!(
                 "  state at rest: {:.1} MB, {} bytes an item",
@@ -55,6 +57,15 @@ pub(crate) fn items(items: u64, latency_ms: u64, walk: bool) -> Result<(), Failu
                 store / items.max(1)
             );
         }
+        let start = Instant::now();
+        let mut changes = database.changes(EVERYTHING, None).await?;
+        let (mut told, mut pages) = (0, 0);
+        while let Some(page) = changes.next_page().await? {
+            told += page.changes.len();
+            pages += 1;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        println!("  changes without a cursor: {seconds:.2} s, {told} items on {pages} pages");
         if walk {
             let walked = create("walked").await?;
             control.add_fault(&Fault::status(501).on_path("*/delta*").times(0))?;

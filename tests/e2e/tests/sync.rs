@@ -476,8 +476,14 @@ fn edit(dice: &mut Dice, model: &mut Model, deleted: &mut Vec<(String, usize)>, 
     }
 }
 
+/// What the table `files` holds. Seven tries of one request may fail where three of ten do: then
+/// the statement is run again.
 fn listed(stage: &Stage) -> Model {
-    let rows = stage.sql("SELECT path, size FROM drive.files").rows();
+    let mut answer = stage.sql("SELECT path, size FROM drive.files");
+    if answer.status != Some(0) {
+        answer = stage.sql("SELECT path, size FROM drive.files");
+    }
+    let rows = answer.rows();
     let size = |row: &Value| usize::try_from(row["size"].as_u64().unwrap()).unwrap();
     rows.iter().map(|row| (text(&row["path"]), size(row))).collect()
 }
