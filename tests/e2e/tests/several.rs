@@ -1,7 +1,5 @@
 //! Several files as one table, and what is not read twice.
 
-#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
-
 use datasource_e2e::{Profile, Stage, Step};
 use serde_json::{Value, json};
 
