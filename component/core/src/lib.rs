@@ -53,6 +53,7 @@ mod lease;
 mod listing;
 mod opening;
 mod params;
+mod path;
 pub mod ports;
 mod reach;
 mod record;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
 
+use crate::contract::ScanMetrics;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Bucket, Ports, Request, Response, Timeouts, TimestampMs, TransportError};
 use crate::url::HttpsUrl;
@@ -47,6 +48,17 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// As a reader's metrics; rows and warnings are the reader's to tell.
+    pub(crate) fn metrics(&self) -> ScanMetrics {
+        ScanMetrics {
+            requests: self.requests.get(),
+            bytes: self.bytes.get(),
+            retries: self.retries.get(),
+            throttled: self.throttled.get(),
+            ..ScanMetrics::default()
+        }
+    }
+
     /// Adds to a counter.
     pub(crate) fn add(counter: &Cell<u64>, n: u64) {
         counter.set(counter.get().saturating_add(n));

@@ -13,6 +13,7 @@ use futures_util::stream::FuturesOrdered;
 use crate::entries::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage};
+use crate::path::join;
 use crate::ports::LocalFuture;
 use crate::reach::{self, Root};
 use crate::sender::Deadline;
@@ -168,8 +169,4 @@ impl Walk {
 
 fn no_folder(folder: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("There is no folder `{folder}` here."))
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }

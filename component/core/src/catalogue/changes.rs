@@ -22,6 +22,7 @@ use crate::contract::{ChangeKind, ChangePage, ItemChange};
 use crate::entries::Entry as ListedEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::item::{Details, Item, Kind};
+use crate::path::{join, under};
 use crate::ports::TimestampMs;
 use crate::sender::Deadline;
 
@@ -520,22 +521,6 @@ fn before(run: &[Entry], path: &str) -> String {
     match nearest {
         Some((Entry { previous_path: Some(was), .. }, rest)) => join(was, rest),
         _ => path.to_owned(),
-    }
-}
-
-/// What is left of a path in a folder.
-fn under<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
-    if folder.is_empty() {
-        return Some(path);
-    }
-    let rest = path.strip_prefix(folder)?;
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
-}
-
-fn join(folder: &str, rest: &str) -> String {
-    match (folder, rest) {
-        ("", path) | (path, "") => path.to_owned(),
-        (folder, rest) => format!("{folder}/{rest}"),
     }
 }
 

@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 
 use super::segment::{ChangeRef, ItemRef};
 use crate::item::{Details, Item, Kind};
+use crate::path::join;
 use crate::ports::TimestampMs;
 
 /// No row.
@@ -370,8 +371,7 @@ impl TreeWalk {
         let mut found = Vec::with_capacity(now.len());
         for row in now.into_iter().rev() {
             let Some(item) = tree.item(row) else { continue };
-            let path =
-                if path.is_empty() { item.name.clone() } else { format!("{path}/{}", item.name) };
+            let path = join(&path, &item.name);
             if self.recursive && item.kind.holds_items() && depth < DEEPEST {
                 self.waiting.push_back((row, path.clone(), depth + 1));
             }

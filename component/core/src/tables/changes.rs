@@ -153,14 +153,7 @@ impl ChangesReader {
     }
 
     pub(crate) fn metrics(&self) -> ScanMetrics {
-        ScanMetrics {
-            requests: self.counters.requests.get(),
-            bytes: self.counters.bytes.get(),
-            retries: self.counters.retries.get(),
-            throttled: self.counters.throttled.get(),
-            rows: self.rows,
-            ..ScanMetrics::default()
-        }
+        ScanMetrics { rows: self.rows, ..self.counters.metrics() }
     }
 }
 

@@ -28,7 +28,7 @@ use crate::graph::Graph;
 use crate::ipc::schema_message;
 use crate::item::{Item, Kind};
 use crate::ports::{LocalFuture, TimestampMs};
-use crate::sender::{Counters, Deadline};
+use crate::sender::Deadline;
 use crate::split::Work;
 use crate::table_name::extension;
 use crate::tables::positions;
@@ -515,16 +515,8 @@ impl FilesReader {
     }
 
     pub(crate) fn metrics(&self) -> ScanMetrics {
-        let counters: &Counters = self.lister.graph.sender.counters();
-        ScanMetrics {
-            requests: counters.requests.get(),
-            bytes: counters.bytes.get(),
-            retries: counters.retries.get(),
-            throttled: counters.throttled.get(),
-            rows: self.rows,
-            nulled_cells: 0,
-            warnings: self.warnings.clone(),
-        }
+        let sent = self.lister.graph.sender.counters().metrics();
+        ScanMetrics { rows: self.rows, warnings: self.warnings.clone(), ..sent }
     }
 }
 

@@ -231,13 +231,10 @@ impl StreamReader {
     pub(crate) fn metrics(&self) -> ScanMetrics {
         let tally = self.decoder.tally();
         ScanMetrics {
-            requests: self.counters.requests.get(),
-            bytes: self.counters.bytes.get(),
-            retries: self.counters.retries.get(),
-            throttled: self.counters.throttled.get(),
             rows: tally.rows,
             nulled_cells: tally.nulled_cells,
             warnings: tally.warnings.iter().map(ToString::to_string).collect(),
+            ..self.counters.metrics()
         }
     }
 }

@@ -207,13 +207,10 @@ impl ParquetReader {
             )
         };
         ScanMetrics {
-            requests: self.counters.requests.get(),
-            bytes: self.counters.bytes.get(),
-            retries: self.counters.retries.get(),
-            throttled: self.counters.throttled.get(),
             rows: self.rows,
             nulled_cells: nulled.values().sum(),
             warnings: nulled.iter().take(MOST_WARNINGS).map(warning).collect(),
+            ..self.counters.metrics()
         }
     }
 }
