@@ -1,9 +1,10 @@
-//! What was found out about files, kept under their versions: how they are read, and the bytes of
-//! small ones. A version is the cTag, which moves with the content. How a file is read depends on
+//! What was found out about files, kept under their versions: how they are read, the bytes of small
+//! ones, and the footers of Parquet files. A version is the cTag, which moves with the content. How a file is read depends on
 //! its name too, and on the version of this crate.
 //!
 //! The index knows what there is and how large; the oldest leaves when there is too much.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::digest;
@@ -18,6 +19,8 @@ const KEPT: usize = 16 << 20;
 const VALUES: usize = 3_000;
 /// The largest file whose bytes are kept.
 pub(crate) const SMALL: u64 = 64 << 10;
+/// The largest footer that is kept.
+const LARGEST_FOOTER: usize = 512 << 10;
 const INDEX: &str = "cache";
 /// Tries of a write that others may overtake.
 const TRIES: usize = 5;
@@ -64,6 +67,10 @@ impl Version {
         self.key("format", tag, &options)
     }
 
+    fn footer_key(&self) -> Option<String> {
+        self.key("footer", self.file.c_tag.as_deref(), "")
+    }
+
     fn bytes_key(&self) -> Option<String> {
         self.key("content", self.file.c_tag.as_deref(), "")
     }
@@ -88,28 +95,62 @@ pub(crate) fn bytes(ports: &Ports, file: &FileRef) -> Result<Option<Vec<u8>>> {
     Ok(value.filter(|value| value.len() as u64 == file.size))
 }
 
-/// What is to be kept of a file that was opened.
-pub(crate) struct Found<'a> {
-    /// As it was asked for.
-    pub(crate) asked: &'a Version,
-    pub(crate) options: &'a [(String, String)],
-    pub(crate) known: &'a Known,
-    /// All of them, if the file is small.
-    pub(crate) bytes: Option<&'a [u8]>,
+/// The last bytes of a Parquet file, from where its footer starts or before.
+#[derive(Clone)]
+pub(crate) struct Footer {
+    /// With what its transfer told.
+    pub(crate) file: FileRef,
+    pub(crate) start: u64,
+    pub(crate) bytes: Bytes,
+}
+
+/// The footer of a file of this version, if it is kept.
+pub(crate) fn footer(ports: &Ports, file: &FileRef) -> Result<Option<Footer>> {
+    let Some(key) = Version::of(file, None).footer_key() else { return Ok(None) };
+    let value = ports.store.get(Bucket::Connection, &key)?;
+    Ok(value.and_then(|value| {
+        let line = value.iter().position(|byte| *byte == b'\n')?;
+        let kept: FileRef = serde_json::from_slice(&value[..line]).ok()?;
+        let bytes = Bytes::from(value).slice(line + 1..);
+        let start = kept.size.checked_sub(bytes.len() as u64)?;
+        // It may have been moved since.
+        let file = FileRef { path: file.path.clone(), through: file.through.clone(), ..kept };
+        Some(Footer { file, start, bytes })
+    }))
+}
+
+/// Something to be kept: under which key, and what.
+pub(crate) type Kept = (String, Vec<u8>);
+
+/// How a file is read, and, of a small one, all its bytes.
+pub(crate) fn of_format(
+    asked: &Version,
+    options: &[(String, String)],
+    known: &Known,
+    bytes: Option<&[u8]>,
+) -> Vec<Kept> {
+    let mut values = Vec::new();
+    if let (Some(key), Ok(value)) = (asked.format_key(options), serde_json::to_vec(known)) {
+        values.push((key, value));
+    }
+    let small = bytes.filter(|bytes| bytes.len() as u64 <= SMALL);
+    if let (Some(key), Some(bytes)) = (asked.bytes_key(), small) {
+        values.push((key, bytes.to_vec()));
+    }
+    values
+}
+
+/// The footer of a Parquet file, which may be all of a small one.
+pub(crate) fn of_footer(asked: &FileRef, footer: &Footer) -> Option<Kept> {
+    let key = Version::of(asked, None).footer_key()?;
+    let mut value = serde_json::to_vec(&footer.file).ok()?;
+    value.push(b'\n');
+    value.extend_from_slice(&footer.bytes);
+    (footer.bytes.len() <= LARGEST_FOOTER).then_some((key, value))
 }
 
 /// Keeps what was found; that it cannot be kept stops nobody.
-pub(crate) fn keep(ports: &Ports, found: &[Found<'_>]) {
-    let mut values: Vec<(String, Vec<u8>)> = Vec::new();
-    for Found { asked, options, known, bytes } in found {
-        if let (Some(key), Ok(value)) = (asked.format_key(options), serde_json::to_vec(known)) {
-            values.push((key, value));
-        }
-        let small = bytes.filter(|bytes| bytes.len() as u64 <= SMALL);
-        if let (Some(key), Some(bytes)) = (asked.bytes_key(), small) {
-            values.push((key, bytes.to_vec()));
-        }
-    }
+pub(crate) fn keep(ports: &Ports, mut values: Vec<Kept>) {
     values.retain(|(key, value)| ports.store.set(Bucket::Connection, key, value).is_ok());
     if !values.is_empty() {
         note(ports, &values);

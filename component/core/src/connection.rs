@@ -408,8 +408,10 @@ impl Connection {
 
     fn lister_of(&self, record: &Record, counters: Rc<Counters>) -> Result<Lister> {
         let verified = Rc::new(record.verified()?.clone());
-        let (graph, max_age) = (self.graph(record, counters), record.settings.listing_max_age());
-        Ok(Lister { graph, verified, max_age })
+        let (graph, settings) = (self.graph(record, counters), &record.settings);
+        let (max_age, follow) = (settings.listing_max_age(), settings.follows_shortcuts());
+        let follow = follow && settings.specific().is_none();
+        Ok(Lister { graph, verified, max_age, follow })
     }
 
     pub(crate) fn sender(&self, record: &Record, counters: Rc<Counters>) -> Sender {
@@ -426,9 +428,10 @@ impl Connection {
     }
 }
 
-/// A split only ever reads the drives of its connection.
+/// A split only ever reads the drives of its connection, and what their shortcuts lead to.
 fn within_reach(record: &Record, file: &FileRef) -> Result<()> {
-    if record.verified()?.roots.iter().any(|root| root.drive == file.drive) {
+    let drive = file.through.as_ref().unwrap_or(&file.drive);
+    if record.verified()?.roots.iter().any(|root| root.drive == *drive) {
         return Ok(());
     }
     let message = "The split names a drive that is not this connection's.";

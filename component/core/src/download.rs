@@ -38,6 +38,9 @@ pub(crate) const UNKNOWN_SIZE: u64 = u64::MAX;
 pub(crate) struct FileRef {
     pub(crate) drive: String,
     pub(crate) item: String,
+    /// The drive of the connection whose shortcut leads to it, where that is another one.
+    #[serde(default)]
+    pub(crate) through: Option<String>,
     /// For messages.
     pub(crate) path: String,
     pub(crate) c_tag: Option<String>,
@@ -48,6 +51,21 @@ pub(crate) struct FileRef {
     /// Whether a transfer has told the size.
     #[serde(default)]
     pub(crate) measured: bool,
+}
+
+impl FileRef {
+    /// As a listing or an item tells of it.
+    pub(crate) fn new(
+        drive: &str,
+        item: &str,
+        path: String,
+        size: Option<u64>,
+        c_tag: Option<String>,
+    ) -> Self {
+        let size = size.unwrap_or(UNKNOWN_SIZE);
+        let (drive, item) = (drive.to_owned(), item.to_owned());
+        Self { drive, item, through: None, path, c_tag, size, e_tag: None, measured: false }
+    }
 }
 
 /// The beginning of a file, kept from sniffing for the first split.

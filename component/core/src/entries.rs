@@ -1,15 +1,19 @@
 //! The files and folders of a connection, page by page: from the drive's catalogue where that
-//! serves, else by walking its folders.
+//! serves, else by walking its folders. What shortcuts lead to comes after the drive itself, one
+//! after the other.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::catalogue::{self, Catalogue, TreeWalk};
+use crate::download::FileRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 use crate::item::Item;
+use crate::path::join;
 use crate::ports::TimestampMs;
-use crate::reach::Root;
+use crate::reach::{self, Root};
 use crate::record::Verified;
 use crate::sender::Deadline;
 use crate::walk::Walk;
@@ -18,7 +22,20 @@ use crate::walk::Walk;
 pub(crate) struct Entry {
     pub(crate) path: String,
     pub(crate) drive: Rc<str>,
+    /// The drive of the connection whose shortcut leads to it, where that is another one.
+    pub(crate) through: Option<Rc<str>>,
     pub(crate) item: Item,
+}
+
+impl Entry {
+    /// It, as a file to be read; its version is a detail.
+    pub(crate) fn file(&self) -> FileRef {
+        let Item { id, size, details, .. } = &self.item;
+        let c_tag = details.c_tag.clone();
+        let mut file = FileRef::new(&self.drive, id, self.path.clone(), *size, c_tag);
+        file.through = self.through.as_deref().map(str::to_owned);
+        file
+    }
 }
 
 /// Which entries, and how many of them will be asked for.
@@ -37,6 +54,8 @@ pub(crate) struct Lister {
     pub(crate) verified: Rc<Verified>,
     /// How old a listing may be.
     pub(crate) max_age: Duration,
+    /// Whether shortcuts are listed too; picked items are just those that were picked.
+    pub(crate) follow: bool,
 }
 
 impl Lister {
@@ -58,71 +77,164 @@ impl Lister {
     }
 
     pub(crate) async fn entries(&self, wanted: &Wanted<'_>, deadline: Deadline) -> Result<Entries> {
-        if let Some(root) = self.root()
-            && let Some(listed) = self.listed(root, wanted, deadline).await?
-        {
-            return Ok(Entries::Catalogue(Box::new(listed)));
-        }
-        let (roots, recursive) = (&self.verified.roots, wanted.recursive);
-        Walk::start(Rc::clone(&self.graph), roots, wanted.folder, recursive, deadline)
-            .await
-            .map(Entries::Walk)
+        // One folder is walked at less cost than a drive is enumerated.
+        let enumerate = wanted.recursive && wanted.folder.is_empty() && !wanted.few;
+        let known = match self.root() {
+            Some(root) => self.listed(root, wanted, enumerate, deadline).await?,
+            None => None,
+        };
+        let source = match known {
+            Some(listed) => Source::Catalogue(Box::new(listed)),
+            None => {
+                let (graph, roots) = (Rc::clone(&self.graph), &self.verified.roots);
+                Source::Walk(Walk::start(graph, roots, wanted, self.follow, deadline).await?)
+            }
+        };
+        Ok(Entries {
+            shortcuts: VecDeque::new(),
+            shortcut: None,
+            follow: self.follow && !matches!(&source, Source::Walk(walk) if walk.is_elsewhere()),
+            lister: self.clone(),
+            recursive: wanted.recursive,
+            deadline,
+            source,
+            warnings: Vec::new(),
+        })
     }
 
     async fn listed(
         &self,
         root: &Root,
         wanted: &Wanted<'_>,
+        enumerate: bool,
         deadline: Deadline,
     ) -> Result<Option<Listed>> {
         let catalogue = self.catalogue(root);
-        // One folder is walked at less cost than a drive is enumerated.
-        let enumerate = wanted.recursive && wanted.folder.is_empty() && !wanted.few;
         let Some(state) = catalogue.list(enumerate, deadline).await? else { return Ok(None) };
         // A folder that is not there any more is for the walk to tell of.
         let walk = state.tree.walk_in(root.item.as_deref(), wanted.folder, wanted.recursive);
         let Some(walk) = walk else { return Ok(None) };
-        Ok(Some(Listed { catalogue, base: root.item.clone(), state, walk }))
+        let (base, name) = (root.item.clone(), root.name.clone());
+        let (through, walk, itself) = (None, Some(walk), None);
+        Ok(Some(Listed { catalogue, base, name, through, state, walk, itself }))
     }
 }
 
-/// Entries under way.
-pub(crate) enum Entries {
+/// Entries under way: those of one drive, until [`Entries::next_drive`].
+pub(crate) struct Entries {
+    lister: Lister,
+    recursive: bool,
+    deadline: Deadline,
+    source: Source,
+    follow: bool,
+    /// Shortcuts that were met.
+    shortcuts: VecDeque<Root>,
+    /// The one that is being listed.
+    shortcut: Option<Root>,
+    pub(crate) warnings: Vec<String>,
+}
+
+enum Source {
     Walk(Walk),
     Catalogue(Box<Listed>),
+    Ended,
 }
 
 /// A catalogue being listed.
-pub(crate) struct Listed {
+struct Listed {
     catalogue: Catalogue,
     /// The folder that paths begin in, by id.
     base: Option<String>,
+    /// What paths begin with.
+    name: String,
+    through: Option<Rc<str>>,
     state: catalogue::Listed,
-    walk: TreeWalk,
+    /// None of a file, or where only the folder itself is listed.
+    walk: Option<TreeWalk>,
+    /// The file or folder itself, where it is one of the entries.
+    itself: Option<Entry>,
 }
 
 impl Entries {
     /// The entries of one page or folder; possibly none. Details are not there yet.
     pub(crate) async fn next_page(&mut self) -> Result<Option<Vec<Entry>>> {
-        match self {
-            Self::Walk(walk) => walk.next_page().await,
-            Self::Catalogue(listed) => Ok(listed.next_folder()),
-        }
-    }
-
-    /// What was deleted lately, and when that was seen; nothing where no history is kept.
-    pub(crate) fn deleted(&self) -> Result<Vec<(Entry, TimestampMs)>> {
-        match self {
-            Self::Walk(_) => Ok(Vec::new()),
-            Self::Catalogue(listed) => {
-                listed.catalogue.deleted(&listed.state, listed.base.as_deref())
+        let page = match &mut self.source {
+            Source::Walk(walk) => walk.next_page().await,
+            Source::Catalogue(listed) => Ok(listed.next_folder()),
+            Source::Ended => Ok(None),
+        };
+        let mut page = match (page, &self.shortcut) {
+            (Err(error), Some(Root { name, .. })) if error.kind == ErrorKind::PermissionDenied => {
+                self.warnings.push(reach::no_access(name, error).to_string());
+                return Ok(None);
             }
+            (page, _) => page?,
+        };
+        if let Some(entries) = page.as_mut().filter(|_| self.follow && self.shortcut.is_none()) {
+            let shortcuts = entries.extract_if(.., |entry| entry.item.target.is_some());
+            let roots = shortcuts.filter_map(|Entry { path, item, .. }| {
+                Some(Root::of_shortcut(path, item.target.as_ref()?))
+            });
+            self.shortcuts.extend(roots);
         }
+        Ok(page)
     }
 
-    /// Fills in the details of entries that it gave.
+    /// Goes on with what the next shortcut leads to, once there are no more pages; false if there
+    /// is none.
+    pub(crate) async fn next_drive(&mut self) -> Result<bool> {
+        if self.shortcut.is_none() {
+            // A drive is asked once what changed, however many shortcuts lead to it.
+            self.shortcuts.make_contiguous().sort_by(|a, b| a.drive.cmp(&b.drive));
+        }
+        let Some(shortcut) = self.shortcuts.pop_front() else { return Ok(false) };
+        let known = match std::mem::replace(&mut self.source, Source::Ended) {
+            Source::Catalogue(listed) if *listed.catalogue.drive == *shortcut.drive => {
+                Some((listed.catalogue, listed.state))
+            }
+            // Only what was followed before is: the whole drive may be large, and foreign.
+            _ => {
+                let catalogue = self.lister.catalogue(&shortcut);
+                let state = catalogue.list(false, self.deadline).await?;
+                state.map(|state| (catalogue, state))
+            }
+        };
+        let through = self.lister.root().map(|root| Rc::from(root.drive.as_str()));
+        let listed = known.and_then(|(catalogue, state)| {
+            Listed::behind(&shortcut, catalogue, state, through.clone(), self.recursive)
+        });
+        self.source = match listed {
+            Some(listed) => Source::Catalogue(Box::new(listed)),
+            None => {
+                let graph = Rc::clone(&self.lister.graph);
+                let roots = std::slice::from_ref(&shortcut);
+                let wanted = Wanted { folder: "", recursive: self.recursive, few: false };
+                let walk = Walk::start(graph, roots, &wanted, false, self.deadline).await?;
+                Source::Walk(walk.through(through))
+            }
+        };
+        self.shortcut = Some(shortcut);
+        Ok(true)
+    }
+
+    /// Whether items come without their details.
+    pub(crate) fn lacks_details(&self) -> bool {
+        matches!(self.source, Source::Catalogue(_))
+    }
+
+    /// What was deleted lately, and when that was seen; `None` where no history is kept.
+    pub(crate) fn deleted(&self) -> Result<Option<Vec<(Entry, TimestampMs)>>> {
+        let Source::Catalogue(listed) = &self.source else { return Ok(None) };
+        let mut deleted = listed.catalogue.deleted(&listed.state, listed.base.as_deref())?;
+        for (entry, _) in &mut deleted {
+            entry.path = join(&listed.name, &entry.path);
+        }
+        Ok(Some(deleted))
+    }
+
+    /// Fills in the details of entries that it gave since the drive began.
     pub(crate) fn complete<'a>(&mut self, items: impl Iterator<Item = &'a mut Item>) -> Result<()> {
-        let Self::Catalogue(listed) = self else { return Ok(()) };
+        let Source::Catalogue(listed) = &self.source else { return Ok(()) };
         if listed.catalogue.complete(&listed.state, &mut items.collect::<Vec<_>>())? {
             return Ok(());
         }
@@ -132,10 +244,36 @@ impl Entries {
 }
 
 impl Listed {
+    /// What a shortcut leads to, where it is in a drive's catalogue.
+    fn behind(
+        shortcut: &Root,
+        catalogue: Catalogue,
+        state: catalogue::Listed,
+        through: Option<Rc<str>>,
+        recursive: bool,
+    ) -> Option<Self> {
+        let (base, name) = (shortcut.item.clone(), shortcut.name.clone());
+        let mut item = state.tree.by_id(base.as_deref()?)?;
+        item.name = reach::leaf(&name).to_owned();
+        let walk = match item.kind.holds_items() && recursive {
+            true => Some(state.tree.walk_in(base.as_deref(), "", true)?),
+            false => None,
+        };
+        let mut listed = Self { catalogue, base, name, through, state, walk, itself: None };
+        listed.itself = Some(listed.entry(listed.name.clone(), item));
+        Some(listed)
+    }
+
     fn next_folder(&mut self) -> Option<Vec<Entry>> {
-        let folder = self.walk.next_folder(&self.state.tree)?;
-        let drive = &self.catalogue.drive;
-        let entry = |(path, item)| Entry { path, drive: Rc::clone(drive), item };
+        if let Some(itself) = self.itself.take() {
+            return Some(vec![itself]);
+        }
+        let folder = self.walk.as_mut()?.next_folder(&self.state.tree)?;
+        let entry = |(path, item): (String, Item)| self.entry(join(&self.name, &path), item);
         Some(folder.into_iter().map(entry).collect())
+    }
+
+    fn entry(&self, path: String, item: Item) -> Entry {
+        Entry { path, drive: Rc::clone(&self.catalogue.drive), through: self.through.clone(), item }
     }
 }

@@ -13,13 +13,22 @@ pub(crate) enum Kind {
     Malware,
     /// A notebook or the like.
     Package,
-    /// A shortcut, or anything else that can be neither listed nor read.
+    /// Something in another drive, put here by reference.
+    Shortcut,
+    /// Anything else that can be neither listed nor read.
     Other,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Root, Self::Folder, Self::File, Self::Malware, Self::Package, Self::Other];
+    const ALL: [Self; 7] = [
+        Self::Root,
+        Self::Folder,
+        Self::File,
+        Self::Malware,
+        Self::Package,
+        Self::Other,
+        Self::Shortcut,
+    ];
 
     pub(crate) fn number(self) -> u8 {
         Self::ALL.iter().position(|kind| *kind == self).map_or(u8::MAX, |at| at as u8)
@@ -45,6 +54,7 @@ impl Kind {
             Self::Root | Self::Folder => "folder",
             Self::File | Self::Malware => "file",
             Self::Package => "package",
+            Self::Shortcut => "shortcut",
             Self::Other => "other",
         }
     }
@@ -52,6 +62,7 @@ impl Kind {
     fn of(item: &DriveItem) -> Self {
         match () {
             () if item.is_root() => Self::Root,
+            () if item.target().is_some() => Self::Shortcut,
             () if item.is_package() => Self::Package,
             () if item.is_folder() => Self::Folder,
             () if item.is_malware() => Self::Malware,
@@ -71,7 +82,16 @@ pub(crate) struct Item {
     pub(crate) kind: Kind,
     pub(crate) size: Option<u64>,
     pub(crate) modified: Option<TimestampMs>,
+    /// Of a shortcut.
+    pub(crate) target: Option<Target>,
     pub(crate) details: Details,
+}
+
+/// What a shortcut leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) drive: String,
+    pub(crate) item: String,
 }
 
 /// What few queries ask for. Any part may be missing; a feed leaves some out on purpose.
@@ -99,6 +119,7 @@ impl From<DriveItem> for Item {
             parent: item.parent_id().map(str::to_owned).filter(|_| kind != Kind::Root),
             size: item.size(),
             modified: item.modified(),
+            target: item.target().filter(|_| kind == Kind::Shortcut),
             details: Details {
                 created: item.created(),
                 mime_type: item.mime_type().map(str::to_owned),

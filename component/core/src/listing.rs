@@ -79,7 +79,7 @@ impl Listing {
                     let request = &self.request;
                     self.waiting.extend(page.into_iter().filter_map(|entry| shown(request, entry)));
                 }
-                None => self.walked = true,
+                None => self.walked = !self.walk.next_drive().await?,
             }
         }
     }

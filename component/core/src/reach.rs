@@ -1,7 +1,8 @@
 //! What a connection reads: one drive, a folder of it, or single items that somebody picked.
 //!
 //! Settled when the connection is made, and kept as [`Root`]s. Where there are several, each has
-//! a name, which is the first part of the names of the tables in it.
+//! a name, which is the first part of the names of the tables in it. A shortcut is a further root,
+//! found when it is met; shortcuts in there are not followed.
 
 use std::rc::Rc;
 
@@ -9,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Actor, Error, ErrorKind, Result};
 use crate::graph::{Drive, DriveItem, Graph, GraphUrl};
+use crate::item::Target as Elsewhere;
 use crate::params::{SelectedItem, Settings, Target, invalid};
+use crate::path::join;
 use crate::sender::Deadline;
 
 /// Where a part of the tables lives.
@@ -34,6 +37,12 @@ impl Root {
     fn of_item(name: String, drive: &str, item: &DriveItem) -> Self {
         let (drive, path) = (drive.to_owned(), item.path_in_drive());
         Self { name, drive, item: Some(item.id.clone()), folder: item.is_folder(), path }
+    }
+
+    /// What a shortcut leads to, named by the shortcut's path.
+    pub(crate) fn of_shortcut(name: String, to: &Elsewhere) -> Self {
+        let (drive, item) = (to.drive.clone(), Some(to.item.clone()));
+        Self { name, drive, item, folder: true, path: None }
     }
 
     /// Where an item in here is to be asked for, by what is left of its name.
@@ -72,6 +81,37 @@ impl Root {
 /// The root that a table's name leads into, and what is left of the name there.
 pub(crate) fn locate<'a>(roots: &'a [Root], path: &'a str) -> Option<(&'a Root, &'a str)> {
     roots.iter().find_map(|root| Some((root, under(path, &root.name)?)))
+}
+
+/// The shortcut that a path in a root goes through, as a root of its own, and what is left of the
+/// path there. The service does not resolve such paths. Source: what rclone and others met.
+async fn across<'a>(
+    graph: &Rc<Graph>,
+    root: &Root,
+    path: &'a str,
+    deadline: Deadline,
+) -> Result<Option<(Root, &'a str)>> {
+    let ends: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
+    // Where the folder next to the end is found, no shortcut is on the way.
+    let Some((last, above)) = ends.split_last() else { return Ok(None) };
+    for end in std::iter::once(last).chain(above) {
+        let (folder, rest) = (&path[..*end], &path[end + 1..]);
+        let url = root.item_url(graph, folder).await?;
+        match graph.json::<DriveItem>(&url, deadline).await {
+            Ok(item) => match item.target() {
+                Some(target) => {
+                    let name = join(&root.name, folder);
+                    return Ok(Some((Root::of_shortcut(name, &target), rest)));
+                }
+                None if end == last => return Ok(None),
+                None => {}
+            },
+            Err(error) if error.kind == ErrorKind::NotFound && end == last => {}
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// What is left of a path under a folder, whatever the case of its letters.
@@ -113,7 +153,7 @@ pub(crate) async fn resolve(
     match settings.folder_path.as_deref() {
         None | Some("") => Ok((drive, vec![root])),
         Some(path) => {
-            let root = folder(graph, &root, path).await?;
+            let root = folder(graph, &root, path, settings.follows_shortcuts()).await?;
             Ok((drive, vec![root]))
         }
     }
@@ -196,19 +236,67 @@ async fn shared(graph: &Rc<Graph>, link: &str) -> Result<(Drive, Root)> {
     Ok((Drive { id: drive.to_owned(), drive_type: item.drive_type(), ..Drive::default() }, root))
 }
 
-async fn folder(graph: &Rc<Graph>, root: &Root, path: &str) -> Result<Root> {
-    let url = root.item_url(graph, path).await?;
+async fn folder(graph: &Rc<Graph>, root: &Root, path: &str, follow: bool) -> Result<Root> {
     let missing = || {
         invalid("The parameter `folder_path` names no folder of the drive.").hint(
             "Check its spelling: the full path from the drive's root, such as Documents/Reports.",
         )
     };
-    match graph.json::<DriveItem>(&url, Deadline::default()).await {
-        Ok(item) if item.is_folder() => Ok(Root::of_item(String::new(), &root.drive, &item)),
+    match item_at(graph, root, path, follow, Deadline::default()).await {
+        Ok((root, item)) if item.is_folder() => {
+            Ok(Root::of_item(String::new(), &root.drive, &item))
+        }
         Ok(_) => Err(missing()),
         Err(error) if error.kind == ErrorKind::NotFound => Err(missing()),
         Err(error) => Err(error),
     }
+}
+
+/// The item at a path in a root, and the root that it is in: the same one, or what a shortcut on
+/// the way leads to.
+pub(crate) async fn item_at(
+    graph: &Rc<Graph>,
+    root: &Root,
+    path: &str,
+    follow: bool,
+    deadline: Deadline,
+) -> Result<(Root, DriveItem)> {
+    let url = root.item_url(graph, path).await?;
+    let found = graph.json::<DriveItem>(&url, deadline).await;
+    let (root, rest) = match found {
+        Ok(item) => match item.target().filter(|_| follow && !path.is_empty()) {
+            None => return Ok((root.clone(), item)),
+            Some(target) => (Root::of_shortcut(join(&root.name, path), &target), ""),
+        },
+        Err(error) if error.kind == ErrorKind::NotFound && follow => {
+            match across(graph, root, path, deadline).await? {
+                None => return Err(error),
+                Some(elsewhere) => elsewhere,
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    let url = root.item_url(graph, rest).await?;
+    let item = graph.json::<DriveItem>(&url, deadline).await.map_err(|error| match error.kind {
+        ErrorKind::PermissionDenied => no_access(&root.name, error),
+        _ => error,
+    })?;
+    Ok((root, item))
+}
+
+/// The name at the end of a path.
+pub(crate) fn leaf(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// What a shortcut leads to may be read by its owner only.
+pub(crate) fn no_access(path: &str, error: Error) -> Error {
+    let message =
+        format!("`{path}` is a shortcut to another drive, which this connection may not read.");
+    let hint = "Its owner has to share it with the account, and the application needs \
+                Files.Read.All (`enable_files_read_all`); `follow_shortcuts` = false leaves \
+                shortcuts out.";
+    Error { message, hint: Some(hint.to_owned()), ..error }
 }
 
 async fn picked(graph: &Rc<Graph>, items: &[SelectedItem]) -> Result<Vec<Root>> {

@@ -10,7 +10,10 @@ use crate::connection::Connection;
 use crate::contract::{ChangePage, Progress};
 use crate::entries::Lister;
 use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{DriveItem, GraphUrl};
+use crate::path::join;
 use crate::ports::{Bucket, Ports, TimestampMs};
+use crate::reach::Root;
 use crate::sender::{Counters, Deadline};
 
 /// The scope that is everything the connection reads.
@@ -38,10 +41,11 @@ impl Connection {
     /// Works on a current catalogue for about as long as `budget`; call it again while it works.
     pub async fn refresh(&self, scope: &str, budget: Duration) -> Result<Progress> {
         let lister = self.lister()?;
-        let Some(root) = lister.root() else { return Ok(Progress::nothing_to_follow()) };
-        // A folder is followed with the drive it is in.
-        folder_of(scope)?;
-        lister.catalogue(root).refresh(budget).await
+        if lister.root().is_none() {
+            return Ok(Progress::nothing_to_follow());
+        }
+        let followed = Followed::by(&lister, folder_of(scope)?, None, Deadline::default()).await?;
+        followed.catalogue.refresh(budget).await
     }
 
     /// One page of what changed since a cursor; without one, everything as added.
@@ -57,15 +61,19 @@ impl Connection {
         deadline: Deadline,
     ) -> Result<ChangePage> {
         let lister = self.lister_counted(Rc::clone(counters))?;
-        let (catalogue, base) = followed(&lister)?;
         let asked = folder_of(scope)?;
-        let folder = asked.map(str::to_owned).or_else(|| base.clone());
+        let Followed { catalogue, scope, prefix, named } =
+            Followed::by(&lister, asked, cursor, deadline).await?;
         let mut reading = self.reading.take();
-        let scope = Scope { folder, base };
-        let page = catalogue.changes(scope, cursor, &mut reading, deadline).await?;
+        let mut page = catalogue.changes(scope, cursor, &mut reading, deadline).await?;
         self.reading.replace(reading);
+        for change in &mut page.changes {
+            for path in [&mut change.path, &mut change.previous_path] {
+                *path = path.take().map(|path| join(&prefix, &path));
+            }
+        }
         if let Some(folder) = asked {
-            remember(self.ports(), folder, &catalogue.drive, &page);
+            remember(self.ports(), folder, &named, &page);
         }
         Ok(page)
     }
@@ -94,13 +102,59 @@ impl Connection {
     }
 }
 
-/// The catalogue that changes are told from, and the folder that tables are named from.
-fn followed(lister: &Lister) -> Result<(Catalogue, Option<String>)> {
-    let root = lister.root().ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "Changes of picked items cannot be followed.")
-            .hint("Connect to the whole drive or to a folder of it.")
-    })?;
-    Ok((lister.catalogue(root), root.item.clone()))
+/// Where the changes of a scope are told.
+struct Followed {
+    catalogue: Catalogue,
+    scope: Scope,
+    /// What the paths told begin with.
+    prefix: String,
+    /// The drive in which the scope has its id.
+    named: String,
+}
+
+impl Followed {
+    /// A folder is followed with the drive it is in, and a shortcut to one with the drive it leads
+    /// to.
+    async fn by(
+        lister: &Lister,
+        asked: Option<&str>,
+        cursor: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<Self> {
+        let root = lister.root().ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "Changes of picked items cannot be followed.")
+                .hint("Connect to the whole drive or to a folder of it.")
+        })?;
+        let (catalogue, named) = (lister.catalogue(root), root.drive.clone());
+        if let Some(id) = asked.filter(|_| lister.follow)
+            && !cursor.is_some_and(|cursor| catalogue.gave(cursor))
+        {
+            let url = GraphUrl::item(lister.graph.cloud, &root.drive, id)?;
+            let item = match lister.graph.json::<DriveItem>(&url, deadline).await {
+                Ok(item) => Some(item),
+                Err(error) if error.kind == ErrorKind::NotFound || is_no_id(&error) => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(item) = item
+                && let Some(target) = item.target()
+            {
+                let path = item.path_in_drive().and_then(|path| root.table_name(&path));
+                let prefix = path.unwrap_or_else(|| item.name.clone());
+                let catalogue = lister.catalogue(&Root::of_shortcut(prefix.clone(), &target));
+                let folder = Some(target.item);
+                let scope = Scope { base: folder.clone(), folder };
+                return Ok(Self { catalogue, scope, prefix, named });
+            }
+        }
+        let base = root.item.clone();
+        let scope = Scope { folder: asked.map(str::to_owned).or_else(|| base.clone()), base };
+        Ok(Self { catalogue, scope, prefix: String::new(), named })
+    }
+}
+
+/// What is no identifier at all is answered 400.
+fn is_no_id(error: &Error) -> bool {
+    error.details.contains(&("code".to_owned(), "invalidRequest".to_owned()))
 }
 
 fn folder_of(scope: &str) -> Result<Option<&str>> {

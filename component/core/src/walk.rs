@@ -10,9 +10,10 @@ use std::rc::Rc;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 
-use crate::entries::Entry;
+use crate::entries::{Entry, Wanted};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage};
+use crate::graph::{Graph, GraphUrl, ItemPage};
+use crate::item::Item;
 use crate::path::join;
 use crate::ports::LocalFuture;
 use crate::reach::{self, Root};
@@ -43,52 +44,65 @@ pub(crate) struct Walk {
     graph: Rc<Graph>,
     deadline: Deadline,
     recursive: bool,
+    /// The drive whose shortcut led here.
+    through: Option<Rc<str>>,
     waiting: std::collections::VecDeque<Folder>,
     in_flight: FuturesOrdered<PageFuture>,
 }
 
 impl Walk {
-    /// From the roots, or from the folder of a path.
+    /// From the roots, or from the folder of a path, which may go through a shortcut.
     pub(crate) async fn start(
         graph: Rc<Graph>,
         roots: &[Root],
-        folder: &str,
-        recursive: bool,
+        wanted: &Wanted<'_>,
+        follow: bool,
         deadline: Deadline,
     ) -> Result<Self> {
-        let first = |path: &str, root: &Root, id: Option<String>, alone: bool| Folder {
+        let first = |path: &str, drive: &str, id: Option<String>, alone: bool| Folder {
             path: path.to_owned(),
-            drive: Rc::from(root.drive.as_str()),
+            drive: Rc::from(drive),
             id,
             alone,
             start: true,
             seen: HashSet::new(),
         };
+        let (folder, recursive, mut through) = (wanted.folder, wanted.recursive, None);
         let waiting = match (folder, roots) {
             ("", [root]) if root.name.is_empty() => {
-                [first("", root, root.item.clone(), false)].into()
+                [first("", &root.drive, root.item.clone(), false)].into()
             }
             ("", roots) => {
-                roots.iter().map(|root| first(&root.name, root, root.item.clone(), true)).collect()
+                let alone = |root: &Root| first(&root.name, &root.drive, root.item.clone(), true);
+                roots.iter().map(alone).collect()
             }
             (folder, roots) => {
                 let (root, rest) = reach::locate(roots, folder).ok_or_else(|| no_folder(folder))?;
-                let id = if rest.is_empty() {
-                    root.item.clone()
+                if rest.is_empty() {
+                    [first(folder, &root.drive, root.item.clone(), false)].into()
                 } else {
-                    let url = root.item_url(&graph, rest).await?;
-                    match graph.json::<DriveItem>(&url, deadline).await {
-                        Ok(item) => Some(item.id),
-                        Err(Error { kind: ErrorKind::NotFound, .. }) => {
-                            return Err(no_folder(folder));
-                        }
-                        Err(error) => return Err(error),
-                    }
-                };
-                [first(folder, root, id, false)].into()
+                    let found = reach::item_at(&graph, root, rest, follow, deadline).await;
+                    let (at, item) = found.map_err(|error| match error.kind {
+                        ErrorKind::NotFound => no_folder(folder),
+                        _ => error,
+                    })?;
+                    through = (at.drive != root.drive).then(|| Rc::from(root.drive.as_str()));
+                    [first(folder, &at.drive, Some(item.id), false)].into()
+                }
             }
         };
-        Ok(Self { graph, deadline, recursive, waiting, in_flight: FuturesOrdered::new() })
+        let in_flight = FuturesOrdered::new();
+        Ok(Self { graph, deadline, recursive, through, waiting, in_flight })
+    }
+
+    /// Of what a shortcut of a drive leads to.
+    pub(crate) fn through(self, drive: Option<Rc<str>>) -> Self {
+        Self { through: drive, ..self }
+    }
+
+    /// Whether a shortcut led here; those in here are not followed.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.through.is_some()
     }
 
     /// The entries of one page; possibly none.
@@ -132,11 +146,17 @@ impl Walk {
             .value
             .into_iter()
             .map(|item| {
+                let mut item = Item::from(item);
                 let path = match folder.alone {
+                    // A shortcut has its own name, and an only file may have been renamed.
                     true => folder.path.clone(),
                     false => join(&folder.path, &item.name),
                 };
-                Entry { path, drive: Rc::clone(&folder.drive), item: item.into() }
+                if folder.alone {
+                    item.name = reach::leaf(&path).to_owned();
+                }
+                let (drive, through) = (Rc::clone(&folder.drive), self.through.clone());
+                Entry { path, drive, through, item }
             })
             .collect();
         if self.recursive && folder.path.matches('/').count() < DEEPEST {

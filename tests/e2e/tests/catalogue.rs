@@ -119,6 +119,23 @@ fn a_killed_enumeration_is_taken_up_where_it_was() {
 }
 
 #[test]
+fn a_first_reading_that_takes_too_long_keeps_what_it_has_and_says_how_to_go_on() {
+    let files = many(30);
+    let stage = connected(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    small_pages(&stage);
+    // On the emulator's clock; a wait that would last longer than a statement is not begun.
+    for page in [3, 6] {
+        let slow = Fault::status(429).retry_after("300").on_path("*/delta*").nth(page);
+        stage.control().add_fault(&slow).unwrap();
+    }
+    let _ = stage.sql(FILES).fails_saying(&["REFRESH DATABASE", "goes on from there"]);
+    stage.control().clear_faults().unwrap();
+    stage.forget_journal();
+    assert_eq!(paths(&stage).len(), 30);
+    assert!(requests(&stage) < 30_usize.div_ceil(3), "it went on");
+}
+
+#[test]
 fn two_processes_at_once_enumerate_once() {
     let files = many(30);
     let stage = connected(&files.iter().map(String::as_str).collect::<Vec<_>>());
@@ -215,7 +232,7 @@ fn a_feed_that_is_taken_away_leads_to_a_walk() {
 #[test]
 fn a_listing_waits_as_long_as_the_service_asks() {
     let stage = connected(&["a.csv"]);
-    let busy = Fault::status(429).retry_after("300").on_path("*/delta*").times(2);
+    let busy = Fault::status(429).retry_after("300").on_path("*/delta*").times(1);
     stage.control().add_fault(&busy).unwrap();
     assert_eq!(paths(&stage), ["a.csv"]);
 }

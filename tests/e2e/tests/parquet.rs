@@ -134,6 +134,27 @@ fn a_query_downloads_the_chunks_of_its_columns_and_little_else() {
 }
 
 #[test]
+fn the_footer_of_a_version_is_read_once_and_a_small_file_too() {
+    let (large, small) = (wide(400_000), wide(100));
+    let files = [("large.parquet".to_owned(), large), ("a/small.parquet".to_owned(), small)];
+    let stage = stage(Profile::Business, &files);
+    let count = |table: &str| cost(&stage, &format!("SELECT count(*) AS n FROM drive.`{table}`"));
+    let (_, fetched, first) = count("large.parquet");
+    assert_eq!(first, [json!({"n": 400_000})]);
+    let (graph, again, second) = count("large.parquet");
+    assert_eq!((graph, second), (1, first), "the item, which tells the version");
+    assert!(again + 5_000 < fetched, "{again} bytes after {fetched}");
+    let plan = stage.sql("EXPLAIN SELECT c01 FROM drive.`large.parquet`").succeeds();
+    assert!(plan.out.contains("same version read before"), "{}", plan.out);
+
+    let sum = "SELECT sum(c01) AS n FROM drive.`a/`";
+    let _ = stage.sql("SELECT count(*) FROM drive.files").succeeds();
+    let (_, _, first) = cost(&stage, sum);
+    let (graph, _, second) = cost(&stage, sum);
+    assert_eq!((graph, stage.journal().len(), second), (1, 1, first), "what changed, only");
+}
+
+#[test]
 fn explain_tells_the_row_groups_and_bytes() {
     let stage = stage(Profile::Business, &[("wide.parquet".to_owned(), wide(4_000))]);
     let plan = stage.sql("EXPLAIN SELECT c01 FROM drive.`wide.parquet`").succeeds();

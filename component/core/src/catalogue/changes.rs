@@ -144,6 +144,12 @@ impl Place {
 }
 
 impl Catalogue {
+    /// Whether a cursor is of this catalogue.
+    pub(crate) fn gave(&self, cursor: &str) -> bool {
+        let epoch = Cursor::parse(cursor).map(|cursor| cursor.epoch);
+        self.load().is_ok_and(|loaded| epoch == Some(loaded.manifest.history.epoch))
+    }
+
     /// One page of changes. What is left of a telling is kept in `reading`.
     pub(crate) async fn changes(
         &self,
@@ -272,9 +278,10 @@ impl Catalogue {
             name: path.rsplit('/').next().unwrap_or_default().to_owned(),
             size: entry.size,
             modified: entry.modified,
+            target: None,
             details: Details { c_tag: entry.content_version.clone(), ..Details::default() },
         };
-        ListedEntry { path, drive: Rc::clone(&self.drive), item }
+        ListedEntry { path, drive: Rc::clone(&self.drive), through: None, item }
     }
 }
 

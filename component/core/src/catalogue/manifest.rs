@@ -16,7 +16,7 @@ use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Bucket, Ports, TimestampMs};
 
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// How often a feed may send us back to its start before that is an error.
 const RESTARTS: u32 = 3;
 

@@ -40,6 +40,9 @@ const PATIENCE: u32 = 3;
 /// How many steps of a run in a row may fail, and how many may only have to wait.
 const MOST_FAILURES: u32 = 8;
 const MOST_WAITS: u32 = 900;
+/// How long one statement reads a drive for the first time. Hosts end a call after some minutes;
+/// what was read by then is kept.
+const FIRST_READ_MS: i64 = 500_000;
 /// How often those who wait for another's sync look again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a drive without a feed is walked before it is asked again.
@@ -190,6 +193,7 @@ impl Catalogue {
     ) -> Result<Option<(Snapshot, Option<Tree>)>> {
         let ports = self.ports();
         let since = ports.clock.now().saturating_sub(millis(self.max_age));
+        let longest = ports.clock.now().saturating_add(FIRST_READ_MS);
         loop {
             let manifest = self.load()?.manifest;
             let enumerates = manifest.enumerates();
@@ -203,7 +207,14 @@ impl Catalogue {
             }
             match (self.lease()?, manifest.current) {
                 (Some(lease), _) => {
-                    let followed = self.follow(lease, deadline, None).await?;
+                    let limit = Deadline(deadline.0.or(enumerates.then_some(longest)));
+                    let followed = self.follow(lease, limit, None).await;
+                    let followed = followed.map_err(|error| match error.kind {
+                        ErrorKind::DeadlineExceeded | ErrorKind::Throttled if enumerates => {
+                            self.goes_on_later(error)
+                        }
+                        _ => error,
+                    })?;
                     if let Followed::Ended(outcome) = followed
                         && let Some(state) = outcome.state
                     {
@@ -239,6 +250,10 @@ impl Catalogue {
         loop {
             match self.step(Deadline(deadline.0.or(until)), &mut own).await {
                 Ok(Step::End(outcome)) => return Ok(Followed::Ended(outcome)),
+                Ok(Step::More) if deadline.forbids(clock.now()) => {
+                    self.give_up(&own)?;
+                    deadline.check(clock.now())?;
+                }
                 Ok(Step::More) if lease.keep()? && !over(clock.now()) => patience = PATIENCE,
                 Ok(Step::More | Step::Overtaken) => return Ok(Followed::Stopped),
                 Err(error) if until.is_some() && self.may_pass(&own, error.kind)? => {
@@ -427,6 +442,22 @@ impl Catalogue {
             let _ = self.ended(run, status, Tally::default());
         }
         Ok(())
+    }
+
+    /// The error of a first reading that a statement could not wait for.
+    fn goes_on_later(&self, error: Error) -> Error {
+        let read = self.load().ok().and_then(|loaded| loaded.manifest.building);
+        let read: u64 = read.iter().flat_map(|b| &b.segments).map(|s| u64::from(s.changes)).sum();
+        let hint = "Run REFRESH DATABASE …, which goes on from there to the end, or the statement \
+                    again.";
+        let message = match error.kind {
+            ErrorKind::Throttled => error.message,
+            _ => format!(
+                "The drive is read for the first time, which takes longer than a statement may \
+                 ({read} items so far)."
+            ),
+        };
+        Error { message, hint: Some(hint.to_owned()), ..error }
     }
 
     fn ended(&self, run: Run, status: Status, tally: Tally) -> Ended {

@@ -3,10 +3,10 @@
 
 use super::bytes::{Reader, Writer, open_block};
 use crate::graph::DriveItem;
-use crate::item::{Details, Item, Kind};
+use crate::item::{Details, Item, Kind, Target};
 use crate::ports::TimestampMs;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Stands in the place of a kind.
 const GONE: u8 = 0xff;
 /// Bytes of a segment before it is compressed: no value may have more than 1 MiB.
@@ -56,6 +56,10 @@ fn bounded(mut item: Item) -> Item {
     if item.name.len() > LONGEST_TEXT {
         item.name.clear();
     }
+    let long = |target: &mut Target| target.drive.len().max(target.item.len()) > LONGEST_TEXT;
+    if item.target.take_if(long).is_some() {
+        item.kind = Kind::Other;
+    }
     item
 }
 
@@ -82,6 +86,10 @@ impl SegmentWriter {
         out.text(item.name);
         out.optional_number(item.size);
         out.time(item.modified);
+        if item.kind == Kind::Shortcut {
+            out.optional_text(item.target.map(|(drive, _)| drive));
+            out.optional_text(item.target.map(|(_, item)| item));
+        }
         let details = item.details;
         out.time(details.created);
         out.byte(u8::from(details.shared));
@@ -115,6 +123,8 @@ pub(super) struct ItemRef<'a> {
     pub(super) kind: Kind,
     pub(super) size: Option<u64>,
     pub(super) modified: Option<TimestampMs>,
+    /// Drive and item that a shortcut leads to.
+    pub(super) target: Option<(&'a str, &'a str)>,
     pub(super) details: DetailsRef<'a>,
 }
 
@@ -157,6 +167,7 @@ impl Item {
             kind: self.kind,
             size: self.size,
             modified: self.modified,
+            target: self.target.as_ref().map(|target| (&*target.drive, &*target.item)),
             details: DetailsRef {
                 created: details.created,
                 shared: details.shared,
@@ -172,6 +183,7 @@ impl Item {
 }
 
 /// A change as it stands in a segment.
+#[expect(clippy::large_enum_variant, reason = "nearly all put an item")]
 pub(super) enum ChangeRef<'a> {
     Put(ItemRef<'a>),
     Gone(&'a str),
@@ -207,13 +219,18 @@ fn read<'a>(reader: &mut Reader<'a>) -> Option<ChangeRef<'a>> {
     if kind == GONE {
         return reader.text().map(ChangeRef::Gone);
     }
+    let kind = Kind::of_number(kind)?;
     Some(ChangeRef::Put(ItemRef {
-        kind: Kind::of_number(kind)?,
+        kind,
         id: reader.text()?,
         parent: reader.optional_text()?,
         name: reader.text()?,
         size: reader.optional_number()?,
         modified: reader.time()?,
+        target: match kind {
+            Kind::Shortcut => reader.optional_text()?.zip(reader.optional_text()?),
+            _ => None,
+        },
         details: DetailsRef {
             created: reader.time()?,
             shared: reader.byte()? != 0,
@@ -251,7 +268,14 @@ mod tests {
     }
 
     fn item() -> impl Strategy<Value = Change> {
-        let kinds = prop_oneof![Just(Kind::Root), Just(Kind::Folder), Just(Kind::File)];
+        let target =
+            ("[A-Z!]{1,9}", "[A-Z!]{1,9}").prop_map(|(drive, item)| Target { drive, item });
+        let kinds = prop_oneof![
+            Just((Kind::Root, None)),
+            Just((Kind::Folder, None)),
+            Just((Kind::File, None)),
+            proptest::option::of(target).prop_map(|target| (Kind::Shortcut, target)),
+        ];
         let parts = (
             "[A-Z0-9!]{1,34}",
             proptest::option::of("[A-Z0-9!]{1,34}"),
@@ -261,8 +285,8 @@ mod tests {
             proptest::option::of(0..i64::MAX - 1),
             details(),
         );
-        parts.prop_map(|(id, parent, name, kind, size, modified, details)| {
-            Change::Put(Item { id, parent, name, kind, size, modified, details })
+        parts.prop_map(|(id, parent, name, (kind, target), size, modified, details)| {
+            Change::Put(Item { id, parent, name, kind, size, modified, target, details })
         })
     }
 
@@ -270,6 +294,10 @@ mod tests {
         let mut writer = SegmentWriter::default();
         changes.iter().for_each(|change| writer.push(change));
         writer.finish()
+    }
+
+    fn owned_target(target: Option<(&str, &str)>) -> Option<Target> {
+        target.map(|(drive, item)| Target { drive: drive.to_owned(), item: item.to_owned() })
     }
 
     fn owned(change: ChangeRef<'_>) -> Change {
@@ -282,6 +310,7 @@ mod tests {
                 kind: item.kind,
                 size: item.size,
                 modified: item.modified,
+                target: owned_target(item.target),
                 details: item.details.to_owned(),
             }),
         }

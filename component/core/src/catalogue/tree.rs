@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use hashbrown::HashTable;
 
 use super::segment::{ChangeRef, ItemRef};
-use crate::item::{Details, Item, Kind};
+use crate::item::{Details, Item, Kind, Target};
 use crate::path::join;
 use crate::ports::TimestampMs;
 
@@ -59,6 +59,8 @@ pub(crate) struct Tree {
     text: Vec<u8>,
     rows: Vec<Row>,
     by_id: HashTable<u32>,
+    /// Where the few shortcuts lead.
+    targets: HashMap<u32, Target>,
 }
 
 impl Tree {
@@ -98,6 +100,9 @@ impl Tree {
         row.size = item.size.unwrap_or(NO_SIZE);
         row.modified = item.modified.unwrap_or(NO_TIME);
         row.told_by = told_by;
+        if let Some((drive, item)) = item.target {
+            self.targets.insert(number, Target { drive: drive.to_owned(), item: item.to_owned() });
+        }
         row.state = State { name, parent, version: version(item), kind: Some(item.kind) };
         (number, before)
     }
@@ -188,10 +193,16 @@ impl Tree {
         row.told_by == NONE && row.state.kind.is_some()
     }
 
+    /// An item that is there, without its details.
+    pub(crate) fn by_id(&self, id: &str) -> Option<Item> {
+        self.find(id).and_then(|row| self.item(row))
+    }
+
     /// An item without its details.
     pub(super) fn item(&self, number: u32) -> Option<Item> {
         let row = self.rows.get(number as usize)?;
         let parent = self.rows.get(row.state.parent as usize);
+        let is_shortcut = row.state.kind == Some(Kind::Shortcut);
         Some(Item {
             id: self.at(row.id).to_owned(),
             parent: parent.map(|parent| self.at(parent.id).to_owned()),
@@ -199,6 +210,7 @@ impl Tree {
             kind: row.state.kind?,
             size: self.size(number),
             modified: self.modified(number),
+            target: self.targets.get(&number).filter(|_| is_shortcut).cloned(),
             details: Details::default(),
         })
     }
@@ -414,6 +426,7 @@ mod tests {
             kind,
             size: Some(1),
             modified: None,
+            target: None,
             details: Details::default(),
         })
     }

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use crate::cloud::Cloud;
 use crate::error::Result;
 use crate::graph::{DeltaLink, NextLink, PreauthenticatedUrl};
+use crate::item::Target;
 use crate::ports::TimestampMs;
 
 /// An item of a drive.
@@ -31,6 +32,7 @@ pub(crate) struct DriveItem {
     deleted: Option<IgnoredAny>,
     shared: Option<IgnoredAny>,
     parent_reference: Option<ParentReference>,
+    remote_item: Option<RemoteItem>,
     #[serde(rename = "@microsoft.graph.downloadUrl")]
     download_url: Option<String>,
 }
@@ -43,6 +45,14 @@ struct ParentReference {
     path: Option<String>,
     drive_id: Option<String>,
     drive_type: Option<String>,
+}
+
+/// Where a shortcut leads; the stub of a locked vault leads nowhere.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RemoteItem {
+    id: Option<String>,
+    parent_reference: Option<ParentReference>,
 }
 
 /// What is told of a file's bytes.
@@ -93,6 +103,13 @@ impl DriveItem {
     /// The drive that the item is in, where the answer tells.
     pub(crate) fn drive_id(&self) -> Option<&str> {
         self.parent_reference.as_ref()?.drive_id.as_deref()
+    }
+
+    /// What a shortcut leads to; it is read in the drive that it is in.
+    pub(crate) fn target(&self) -> Option<Target> {
+        let remote = self.remote_item.as_ref()?;
+        let drive = remote.parent_reference.as_ref()?.drive_id.clone()?;
+        Some(Target { drive, item: remote.id.clone()? })
     }
 
     /// That drive's type.

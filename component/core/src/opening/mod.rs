@@ -11,7 +11,7 @@ use tabular_formats::parquet::ParquetOptions;
 pub(crate) use self::several::open_all;
 use crate::cache::{self, Known, Version};
 use crate::connection::{Connection, Kept};
-use crate::download::{Download, FIRST_RANGE, FileRef, Head, UNKNOWN_SIZE};
+use crate::download::{Download, FIRST_RANGE, FileRef, Head};
 use crate::entries::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_type::{FileType, StreamType};
@@ -40,7 +40,8 @@ pub(crate) async fn open(
     let kind = FileType::of(path).ok_or_else(|| unsupported_format(path))?;
     let record = connection.records.load()?;
     let graph = connection.graph(&record, Rc::default());
-    let found = find(&graph, &record.verified()?.roots, path).await?;
+    let follow = record.settings.follows_shortcuts() && record.settings.specific().is_none();
+    let found = find(&graph, &record.verified()?.roots, path, follow).await?;
     if let Some(item) = &found.item {
         readable(&found.path, item)?;
     }
@@ -66,36 +67,20 @@ struct Found {
 
 impl Found {
     fn new(drive: &str, path: String, item: DriveItem) -> Self {
-        let file = FileRef {
-            drive: drive.to_owned(),
-            item: item.id.clone(),
-            path: path.clone(),
-            c_tag: item.c_tag.clone(),
-            size: item.size().unwrap_or(UNKNOWN_SIZE),
-            e_tag: None,
-            measured: false,
-        };
+        let file = FileRef::new(drive, &item.id, path.clone(), item.size(), item.c_tag.clone());
         let e_tag = item.e_tag.clone();
         Self { item: Some(item), path, file, e_tag }
     }
 
-    fn listed(Entry { path, drive, item }: Entry) -> Self {
-        let file = FileRef {
-            drive: drive.to_string(),
-            item: item.id,
-            path: path.clone(),
-            c_tag: item.details.c_tag,
-            size: item.size.unwrap_or(UNKNOWN_SIZE),
-            e_tag: None,
-            measured: false,
-        };
-        Self { item: None, path, file, e_tag: item.details.e_tag }
+    fn listed(entry: Entry) -> Self {
+        let file = entry.file();
+        Self { item: None, path: entry.path, file, e_tag: entry.item.details.e_tag }
     }
 }
 
 /// By the full path; a bare name that is not at the root serves if it is
 /// unique.
-async fn find(graph: &Rc<Graph>, roots: &[Root], path: &str) -> Result<Found> {
+async fn find(graph: &Rc<Graph>, roots: &[Root], path: &str, follow: bool) -> Result<Found> {
     let Some((root, rest)) = reach::locate(roots, path) else {
         let error = Error::new(ErrorKind::NotFound, "");
         return match path.contains('/') {
@@ -103,11 +88,15 @@ async fn find(graph: &Rc<Graph>, roots: &[Root], path: &str) -> Result<Found> {
             false => by_bare_name(graph, roots, path, &error).await,
         };
     };
-    let drive = root.drive.as_str();
-    let url = root.item_url(graph, rest).await?;
-    match graph.json::<DriveItem>(&url, Deadline::default()).await {
-        Ok(item) if rest.is_empty() => Ok(Found::new(drive, root.name.clone(), item)),
-        Ok(item) => Ok(Found::new(drive, stored_path(path, &item), item)),
+    match reach::item_at(graph, root, rest, follow, Deadline::default()).await {
+        Ok((_, item)) if rest.is_empty() => Ok(Found::new(&root.drive, root.name.clone(), item)),
+        Ok((at, item)) => {
+            // A shortcut to a file has a name of its own.
+            let path = if at.name == path { path.to_owned() } else { stored_path(path, &item) };
+            let mut found = Found::new(&at.drive, path, item);
+            found.file.through = (at.drive != root.drive).then(|| root.drive.clone());
+            Ok(found)
+        }
         Err(error) if error.kind != ErrorKind::NotFound || has_no_drive(&error) => Err(error),
         Err(error) if path.contains('/') => Err(missing(path, &error)),
         Err(error) => by_bare_name(graph, roots, path, &error).await,
@@ -200,7 +189,7 @@ async fn stream(
     let (opened, head) = look(connection, graph, found, kind, options).await?;
     if let Some(head) = head {
         if opened.cached.is_none() {
-            cache::keep(connection.ports(), &[opened.found(options, &head)]);
+            cache::keep(connection.ports(), opened.kept(options, &head));
         }
         connection.kept.replace(Some(Kept::Head(head)));
     }
@@ -218,9 +207,9 @@ struct Looked {
 
 impl Looked {
     /// What is to be kept of it.
-    fn found<'a>(&'a self, options: &'a [(String, String)], head: &'a Head) -> cache::Found<'a> {
+    fn kept(&self, options: &[(String, String)], head: &Head) -> Vec<cache::Kept> {
         let bytes = Some(&head.bytes[..]).filter(|bytes| bytes.len() as u64 >= head.file.size);
-        cache::Found { asked: &self.asked, options, known: &self.known, bytes }
+        cache::of_format(&self.asked, options, &self.known, bytes)
     }
 
     fn table(self, connection: &Rc<Connection>) -> StreamTable {
@@ -262,22 +251,31 @@ async fn parquet(
     found: Found,
     options: &[(String, String)],
 ) -> Result<ParquetTable> {
-    let (table, tail) = look_at_parquet(connection, graph, found, options).await?;
+    let (table, tail, kept) = look_at_parquet(connection, graph, found, options).await?;
+    cache::keep(connection.ports(), kept.into_iter().collect());
     connection.kept.replace(Some(Kept::Tail(tail)));
     Ok(table)
 }
 
+/// The table, the end of the file, and what of it is to be kept.
 async fn look_at_parquet(
     connection: &Rc<Connection>,
     graph: &Rc<Graph>,
     found: Found,
     options: &[(String, String)],
-) -> Result<(ParquetTable, Tail)> {
+) -> Result<(ParquetTable, Tail, Option<cache::Kept>)> {
     let options =
         ParquetOptions::from_pairs(options).map_err(|error| format_error(&found.path, &error))?;
     let link = found.item.as_ref().and_then(|item| item.download_link(graph.cloud));
+    let asked = found.file.clone();
+    if let Some(footer) = cache::footer(connection.ports(), &asked)?
+        && let Ok(tail) = Tail::of_footer(footer, link.clone(), &options)
+    {
+        return Ok((ParquetTable::new(Rc::clone(connection), &tail, options, true), tail, None));
+    }
     let tail = open_tail(graph, found.file, link, &options).await?;
-    Ok((ParquetTable::new(Rc::clone(connection), &tail, options), tail))
+    let kept = cache::of_footer(&asked, &tail.footer());
+    Ok((ParquetTable::new(Rc::clone(connection), &tail, options, false), tail, kept))
 }
 
 /// Looks at the first range, or at more where the first records are longer.
@@ -294,7 +292,7 @@ async fn sniff(
         let download = Download::new(graph, file.clone(), link.clone(), Deadline::default(), false);
         let head = download.read_head(wanted).await?;
         let complete = head.bytes.len() as u64 >= head.file.size;
-        match StreamFormat::sniff(leaf(&path), &head.bytes, complete, options) {
+        match StreamFormat::sniff(reach::leaf(&path), &head.bytes, complete, options) {
             Ok(format) => return Ok((format, head)),
             Err(FormatError::SampleTooSmall { .. }) if wanted < LARGER_SAMPLE => {
                 wanted = LARGER_SAMPLE;
@@ -349,11 +347,6 @@ fn readable(path: &str, item: &DriveItem) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// The name at the end of a path.
-fn leaf(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The path as asked for, with the last segment as the drive stores it.

@@ -3,14 +3,12 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 
-use super::{Found, Looked, look, look_at_parquet, unsupported_format};
-use crate::cache::{self, Known, Version};
+use super::{Found, look, look_at_parquet, unsupported_format};
+use crate::cache;
 use crate::connection::Connection;
-use crate::download::Head;
 use crate::entries::{Entry, Lister, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_type::FileType;
@@ -19,15 +17,14 @@ use crate::graph::Graph;
 use crate::item::Kind as ItemKind;
 use crate::sender::Deadline;
 use crate::tables::Kind;
-use crate::tables::parquet::ParquetTable;
 use crate::tables::union::{self, Member, UnionTable};
 
 /// Files that one table may be made of.
 const MOST_FILES: usize = 2_000;
 /// Files that are opened at once.
 const OPENED_AT_ONCE: usize = 8;
-/// Files whose findings are kept in one write.
-const KEPT_AT_ONCE: usize = 100;
+/// Bytes of findings that are kept at once; so many at most wait for it.
+const KEPT_AT_ONCE: usize = 1 << 20;
 
 /// Opens all files that a pattern matches, as one table.
 pub(crate) async fn open_all(
@@ -38,15 +35,15 @@ pub(crate) async fn open_all(
     let mut options = options.to_vec();
     let filename = take_filename(&mut options)?;
     let lister = connection.lister()?;
-    let files = matching(&lister, glob).await?;
+    let (files, unlisted) = matching(&lister, glob).await?;
     let (full, empty): (Vec<Entry>, Vec<Entry>) =
         files.into_iter().partition(|entry| entry.item.size != Some(0));
     if full.is_empty() {
-        return Err(nothing_matches(glob, empty.len()));
+        return Err(nothing_matches(glob, empty.len(), &unlisted));
     }
     let (empty, mut waiting) = (empty.len(), full.into_iter());
     let mut opening = FuturesOrdered::new();
-    let (mut members, mut looked, mut known) = (Vec::new(), Vec::new(), 0_usize);
+    let (mut members, mut findings, mut known) = (Vec::new(), Vec::new(), 0_usize);
     loop {
         while opening.len() < OPENED_AT_ONCE
             && let Some(entry) = waiting.next()
@@ -54,63 +51,32 @@ pub(crate) async fn open_all(
             opening.push_back(open_member(connection, &lister.graph, entry, &options));
         }
         let Some(opened) = opening.next().await else { break };
-        let opened = match opened {
+        let (member, cached, kept) = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                keep(connection, &options, &looked);
+                cache::keep(connection.ports(), findings);
                 return Err(error);
             }
         };
-        match opened {
-            Opened::Parquet(table) => members.push(Member::Parquet(Box::new(table))),
-            Opened::Stream(one, head) => {
-                known += usize::from(one.cached.is_some());
-                if let Some(head) = head.filter(|_| one.cached.is_none()) {
-                    looked.push((one.asked.clone(), one.known.clone(), small(head)));
-                }
-                if looked.len() >= KEPT_AT_ONCE {
-                    keep(connection, &options, &std::mem::take(&mut looked));
-                }
-                members.push(Member::Stream(Box::new(one.table(connection))));
-            }
+        known += usize::from(cached);
+        members.push(member);
+        findings.extend(kept);
+        if findings.iter().map(|(_, value)| value.len()).sum::<usize>() >= KEPT_AT_ONCE {
+            cache::keep(connection.ports(), std::mem::take(&mut findings));
         }
     }
-    keep(connection, &options, &looked);
+    cache::keep(connection.ports(), findings);
     let mut note = format!("the formats of {known} are those of the same versions read before");
     if empty > 0 {
         note.push_str(&format!("; {empty} more are empty"));
     }
-    UnionTable::new(Rc::clone(connection), glob.text.clone(), members, filename, note)
+    let connection = Rc::clone(connection);
+    UnionTable::new(connection, glob.text.clone(), members, filename, note, unlisted)
         .map(Kind::Union)
 }
 
-/// The bytes of a file that is small enough to be kept.
-fn small(head: Head) -> Option<Bytes> {
-    let size = head.file.size;
-    Some(head.bytes).filter(|bytes| bytes.len() as u64 >= size && size <= cache::SMALL)
-}
-
-/// What opening several files found out.
-type LookedAt = (Version, Known, Option<Bytes>);
-
-fn keep(connection: &Connection, options: &[(String, String)], looked: &[LookedAt]) {
-    let found: Vec<cache::Found<'_>> = looked
-        .iter()
-        .map(|(asked, known, bytes)| cache::Found {
-            asked,
-            options,
-            known,
-            bytes: bytes.as_deref(),
-        })
-        .collect();
-    cache::keep(connection.ports(), &found);
-}
-
-/// One of several files, and what opening it brought.
-enum Opened {
-    Stream(Box<Looked>, Option<Head>),
-    Parquet(ParquetTable),
-}
+/// A file, whether it was known how it is read, and what of it is to be kept.
+type Opened = (Member, bool, Vec<cache::Kept>);
 
 async fn open_member(
     connection: &Rc<Connection>,
@@ -121,42 +87,62 @@ async fn open_member(
     let kind = FileType::of(&entry.path).ok_or_else(|| unsupported_format(&entry.path))?;
     let found = Found::listed(entry);
     match kind {
-        FileType::Stream(kind) => look(connection, graph, found, kind, options)
-            .await
-            .map(|(looked, head)| Opened::Stream(Box::new(looked), head)),
-        FileType::Parquet => look_at_parquet(connection, graph, found, options)
-            .await
-            .map(|(table, _)| Opened::Parquet(table)),
-    }
-}
-
-/// The files that a pattern matches and that can be read, by path.
-async fn matching(lister: &Lister, glob: &Glob) -> Result<Vec<Entry>> {
-    let wanted = Wanted { folder: glob.folder(), recursive: glob.is_deep(), few: false };
-    let mut entries = lister.entries(&wanted, Deadline::default()).await?;
-    let mut files = Vec::new();
-    while let Some(page) = entries.next_page().await? {
-        files.extend(page.into_iter().filter(|entry| {
-            entry.item.kind == ItemKind::File
-                && FileType::of(&entry.path).is_some()
-                && glob.matches(&entry.path)
-        }));
-        if files.len() > MOST_FILES {
-            let message = format!("`{}` matches more than {MOST_FILES} files.", glob.text);
-            let error = Error::new(ErrorKind::TooLarge, message);
-            return Err(error.hint("Match fewer of them, and join the tables with UNION ALL."));
+        FileType::Stream(kind) => {
+            let (looked, head) = look(connection, graph, found, kind, options).await?;
+            let cached = looked.cached.is_some();
+            let head = head.filter(|_| !cached);
+            let kept = head.map(|head| looked.kept(options, &head)).unwrap_or_default();
+            Ok((Member::Stream(Box::new(looked.table(connection))), cached, kept))
+        }
+        FileType::Parquet => {
+            let (table, _, kept) = look_at_parquet(connection, graph, found, options).await?;
+            let cached = table.cached;
+            Ok((Member::Parquet(Box::new(table)), cached, kept.into_iter().collect()))
         }
     }
-    entries.complete(files.iter_mut().map(|entry| &mut entry.item))?;
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
 }
 
-fn nothing_matches(glob: &Glob, empty: usize) -> Error {
-    let message = match empty {
+/// The files that a pattern matches and that can be read, by path; and what could not be listed.
+async fn matching(lister: &Lister, glob: &Glob) -> Result<(Vec<Entry>, Vec<String>)> {
+    let wanted = Wanted { folder: glob.folder(), recursive: glob.is_deep(), few: false };
+    let mut entries = lister.entries(&wanted, Deadline::default()).await?;
+    let matches = |entry: &Entry| {
+        entry.item.kind == ItemKind::File
+            && FileType::of(&entry.path).is_some()
+            && glob.matches(&entry.path)
+    };
+    let mut files: Vec<Entry> = Vec::new();
+    loop {
+        let first = files.len();
+        while let Some(page) = entries.next_page().await? {
+            files.extend(page.into_iter().filter(matches));
+            if files.len() > MOST_FILES {
+                return Err(too_many(glob));
+            }
+        }
+        entries.complete(files[first..].iter_mut().map(|entry| &mut entry.item))?;
+        if !entries.next_drive().await? {
+            break;
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok((files, entries.warnings))
+}
+
+fn too_many(glob: &Glob) -> Error {
+    let message = format!("`{}` matches more than {MOST_FILES} files.", glob.text);
+    Error::new(ErrorKind::TooLarge, message)
+        .hint("Match fewer of them, and join the tables with UNION ALL.")
+}
+
+fn nothing_matches(glob: &Glob, empty: usize, unlisted: &[String]) -> Error {
+    let mut message = match empty {
         0 => format!("No file that can be read as a table matches `{}`.", glob.text),
         _ => format!("Every file that matches `{}` is empty.", glob.text),
     };
+    for reason in unlisted {
+        message.push_str(&format!(" {reason}"));
+    }
     Error::new(ErrorKind::NotFound, message).hint(
         "`*` stands for any part of a name, `**` for any folders, a `/` at the end for all files \
          of a folder; SELECT path FROM ….files lists what there is.",

@@ -47,7 +47,7 @@ const fn secret(name: &'static str, doc: &'static str) -> ParameterDoc {
 }
 
 /// All parameters.
-pub const PARAMETERS: [ParameterDoc; 23] = [
+pub const PARAMETERS: [ParameterDoc; 24] = [
     secret(
         "access_token",
         "Access token for Microsoft Graph. Without one, the refresh token gets it.",
@@ -138,6 +138,15 @@ pub const PARAMETERS: [ParameterDoc; 23] = [
             ValueType::Integer,
             "For how many seconds a listing of the drive serves without asking what changed; at \
              most 86400. REFRESH DATABASE asks whatever it is.",
+        )
+    },
+    ParameterDoc {
+        default: Some("true"),
+        ..of(
+            "follow_shortcuts",
+            ValueType::Boolean,
+            "Reads what shortcuts in the drive lead to, under the shortcut's path. Never where an \
+             application signs in by itself, nor of selected_items.",
         )
     },
 ];

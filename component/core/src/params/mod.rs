@@ -70,6 +70,7 @@ pub(crate) struct ParamChanges {
     selected_items: Change<Vec<SelectedItem>>,
     scope_type: Change<SelectedScope>,
     listing_max_age: Change<u64>,
+    follow_shortcuts: Change<bool>,
 }
 
 impl ParamChanges {
@@ -124,6 +125,7 @@ impl ParamChanges {
             "selected_items" => self.selected_items = set(value, selected_items)?,
             "scope_type" => self.scope_type = set(value, scope_type)?,
             "listing_max_age" => self.listing_max_age = set(value, |v| seconds(key, &v))?,
+            "follow_shortcuts" => self.follow_shortcuts = set(value, |v| boolean(key, &v))?,
             _ => return Err(unknown(key)),
         }
         Ok(())
@@ -180,6 +182,7 @@ impl ParamChanges {
         self.selected_items.apply(&mut settings.selected_items);
         self.scope_type.apply(&mut settings.scope_type);
         self.listing_max_age.apply(&mut settings.listing_max_age);
+        self.follow_shortcuts.apply(&mut settings.follow_shortcuts);
     }
 }
 

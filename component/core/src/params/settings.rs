@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) selected_items: Option<Vec<SelectedItem>>,
     pub(crate) scope_type: Option<SelectedScope>,
     pub(crate) listing_max_age: Option<u64>,
+    pub(crate) follow_shortcuts: Option<bool>,
 }
 
 /// Which drive is read.
@@ -137,12 +138,19 @@ impl Settings {
             ("selected_items", items.filter(|items| items.len() <= LONGEST_TOLD)),
             ("scope_type", scope_type),
             ("listing_max_age", self.listing_max_age.map(|seconds| seconds.to_string())),
+            ("follow_shortcuts", self.follow_shortcuts.map(|follow| follow.to_string())),
         ]
     }
 
     /// How old a listing may be; by default each one asks the service what changed.
     pub(crate) fn listing_max_age(&self) -> Duration {
         Duration::from_secs(self.listing_max_age.unwrap_or(0))
+    }
+
+    /// Whether shortcuts to other drives are read too. An application by itself, which may read
+    /// every drive, is not led to another by whoever puts a shortcut into its own.
+    pub(crate) fn follows_shortcuts(&self) -> bool {
+        self.follow_shortcuts.unwrap_or(true) && self.grant() != GrantType::ClientCredentials
     }
 
     /// How tokens are got; settled when the connection is made.

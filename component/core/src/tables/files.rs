@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
 use crate::contract::{ColumnFilterSupport, Scan, ScanMetrics, ScanPlan, Split, Support};
-use crate::download::{Download, FileRef, UNKNOWN_SIZE};
+use crate::download::Download;
 use crate::entries::{Entries, Entry, Lister, Wanted};
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::filter::{Filter, Holds, Value};
@@ -60,7 +60,11 @@ pub(crate) const OPTIONS: [(&str, &str, &str); 4] = [
         "16777216",
         "Files larger than this get NULL as `content` and a warning; at most 50331648.",
     ),
-    ("folders", "false", "`true` lists folders and packages in `files` too."),
+    (
+        "folders",
+        "false",
+        "`true` lists in `files` also folders, packages, and shortcuts that are not followed.",
+    ),
     (
         "deleted",
         "false",
@@ -412,10 +416,7 @@ impl FilesReader {
             self.begin_fetches();
             if let Some(row) = self.fetching.next().await {
                 let mut row = row?;
-                if let Some(warning) = row.warning.take().filter(|_| self.warnings.len() < WARNINGS)
-                {
-                    self.warnings.push(warning);
-                }
+                self.warn(row.warning.take());
                 bytes += row.entry.path.len() + row.content.as_ref().map_or(0, Vec::len);
                 rows.push(row);
             } else if self.listed || self.left == 0 || !rows.is_empty() {
@@ -458,18 +459,18 @@ impl FilesReader {
             }
         };
         let needs_details = self.scan.needs_details();
-        let enough = match (&entries, needs_details) {
+        let enough = match (entries.lacks_details(), needs_details) {
             // Where details decide which rows there are, many have to be looked at.
-            (Entries::Catalogue(_), true) if !self.scan.filters_details() => {
+            (true, true) if !self.scan.filters_details() => {
                 DETAILED.min(usize::try_from(self.left).unwrap_or(usize::MAX))
             }
-            (Entries::Catalogue(_), true) => DETAILED,
+            (true, true) => DETAILED,
             _ => 1,
         };
-        let mut rows: Vec<Row> = Vec::new();
+        let (mut rows, mut ended): (Vec<Row>, bool) = (Vec::new(), false);
         while rows.len() < enough {
             let Some(page) = entries.next_page().await? else {
-                self.listed = true;
+                ended = true;
                 break;
             };
             let shown = page.into_iter().filter(|entry| self.shows(entry.item.kind));
@@ -480,24 +481,35 @@ impl FilesReader {
             entries.complete(rows.iter_mut().map(|row| &mut row.entry.item))?;
         }
         self.waiting.extend(rows.into_iter().filter(|row| self.scan.passes(row, true)));
-        if self.listed && self.scan.deleted {
+        if ended && self.scan.deleted {
             self.list_deleted(&entries)?;
         }
+        self.listed = ended && !entries.next_drive().await?;
+        self.warn(entries.warnings.drain(..));
         self.entries = Some(entries);
         Ok(())
     }
 
+    fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
+        for warning in warnings {
+            if self.warnings.len() < WARNINGS && !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+
     fn shows(&self, kind: Kind) -> bool {
-        let folder = kind.holds_items() || kind == Kind::Package;
+        let folder = kind.holds_items() || matches!(kind, Kind::Package | Kind::Shortcut);
         kind.is_file() || (folder && self.scan.folders)
     }
 
     fn list_deleted(&mut self, entries: &Entries) -> Result<()> {
-        if matches!(entries, Entries::Walk(_)) {
+        let Some(deleted) = entries.deleted()? else {
             let warning = "What was deleted is known only where the whole drive is followed.";
-            self.warnings.push(warning.to_owned());
-        }
-        for (entry, seen_at) in entries.deleted()? {
+            self.warn([warning.to_owned()]);
+            return Ok(());
+        };
+        for (entry, seen_at) in deleted {
             let row = Row::new(entry, Some(seen_at));
             let shown = self.shows(row.entry.item.kind);
             if shown && self.scan.passes(&row, false) && self.scan.passes(&row, true) {
@@ -560,7 +572,7 @@ fn array(rows: &[Row], column: Column) -> ArrayRef {
 /// Fills a row's content. A file that cannot be had gets NULL and a warning;
 /// what concerns the whole connection stays an error.
 async fn fetch(graph: Rc<Graph>, mut row: Row, limit: u64, deadline: Deadline) -> Result<Row> {
-    let Entry { path, drive, item } = &row.entry;
+    let Entry { path, item, .. } = &row.entry;
     let size = item.size.unwrap_or(0);
     if item.kind == Kind::Malware {
         row.warning = Some(format!("`{path}` is flagged as malware; its content was not fetched."));
@@ -572,15 +584,7 @@ async fn fetch(graph: Rc<Graph>, mut row: Row, limit: u64, deadline: Deadline) -
         ));
         return Ok(row);
     }
-    let file = FileRef {
-        drive: drive.to_string(),
-        item: item.id.clone(),
-        path: path.clone(),
-        c_tag: item.details.c_tag.clone(),
-        size: item.size.unwrap_or(UNKNOWN_SIZE),
-        e_tag: None,
-        measured: false,
-    };
+    let file = row.entry.file();
     let download = Download::new(graph, file, None, deadline, false);
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     match download.read_head(wanted).await {

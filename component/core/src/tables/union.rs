@@ -95,8 +95,9 @@ pub(crate) struct UnionTable {
     schema: SchemaRef,
     /// Which column is the path.
     filename: Option<usize>,
-    /// For people: how the files were opened.
+    /// For people: how the files were opened, and what could not be listed.
     note: String,
+    unlisted: Vec<String>,
 }
 
 impl UnionTable {
@@ -106,6 +107,7 @@ impl UnionTable {
         members: Vec<Member>,
         filename: bool,
         note: String,
+        unlisted: Vec<String>,
     ) -> Result<Self> {
         let mut joined = Joined::default();
         for member in &members {
@@ -123,7 +125,7 @@ impl UnionTable {
         }
         let filename = filename.then(|| fields.len() - 1);
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { connection, name, members, schema, filename, note })
+        Ok(Self { connection, name, members, schema, filename, note, unlisted })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -182,7 +184,10 @@ impl UnionTable {
         for member in &read {
             let (shape, inner) = self.shape(member, &columns, &message);
             for Planned { work, rows, bytes } in member.planned(inner, limit, wished.max(1))? {
-                let (work, shape) = (Box::new(work), shape.clone());
+                let (work, mut shape) = (Box::new(work), shape.clone());
+                if planned.is_empty() {
+                    shape.unlisted.clone_from(&self.unlisted);
+                }
                 planned.push(Planned { work: Work::Member { work, shape }, rows, bytes });
             }
         }
@@ -208,7 +213,7 @@ impl UnionTable {
         let own: HashMap<String, usize> = member.names();
         let (mut inner, mut placed) = (Vec::new(), HashMap::new());
         let (path, schema) = (member.path().to_owned(), BASE64.encode(schema));
-        let mut shape = Shape { path, schema, columns: Vec::new() };
+        let mut shape = Shape { path, schema, columns: Vec::new(), unlisted: Vec::new() };
         for at in columns {
             let found = own.get(&self.schema.field(*at).name().to_lowercase()).copied();
             let from = match found {
@@ -284,6 +289,8 @@ pub(crate) struct Shape {
     /// The schema message of what is given, in base64.
     schema: String,
     columns: Vec<From>,
+    /// What of the table could not be listed; told by its first split.
+    unlisted: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -349,6 +356,7 @@ impl ShapedReader {
         for warning in &mut metrics.warnings {
             *warning = format!("`{}`: {warning}", self.shape.path);
         }
+        metrics.warnings.extend(self.shape.unlisted.iter().cloned());
         metrics
     }
 }

@@ -13,6 +13,7 @@ use tabular_formats::FormatError;
 use tabular_formats::parquet::{Opened, ParquetFile, ParquetOptions};
 
 pub(crate) use self::reader::ParquetReader;
+use crate::cache::Footer;
 use crate::connection::Connection;
 use crate::contract::{Scan, ScanPlan, Statistics, estimate, exact};
 use crate::download::{Download, FileRef, Part, UNKNOWN_SIZE};
@@ -37,6 +38,36 @@ pub(crate) struct Tail {
     start: u64,
     bytes: Bytes,
     link: Option<PreauthenticatedUrl>,
+}
+
+impl Tail {
+    /// From a footer that was kept.
+    pub(crate) fn of_footer(
+        footer: Footer,
+        link: Option<PreauthenticatedUrl>,
+        options: &ParquetOptions,
+    ) -> Result<Self> {
+        let Footer { file, start, bytes } = footer;
+        match ParquetFile::open(file.size, &bytes, options) {
+            Ok(Opened::File(parquet)) => {
+                Ok(Self { file, parquet: Rc::new(parquet), start, bytes, link })
+            }
+            Ok(Opened::NeedsFrom(_)) => {
+                let message = "A footer was kept that is not whole.";
+                Err(Error::new(ErrorKind::Internal, message))
+            }
+            Err(error) => Err(format_error(&file.path, &error)),
+        }
+    }
+
+    /// What is kept: no more than the footer, but all of a file that is not longer than a tail.
+    pub(crate) fn footer(&self) -> Footer {
+        let (file, from) = (self.file.clone(), self.parquet.footer().start);
+        let start = if self.start == 0 { 0 } else { from };
+        let skipped = usize::try_from(start.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let bytes = self.bytes.slice(skipped.min(self.bytes.len())..);
+        Footer { file, start, bytes }
+    }
 }
 
 /// Reads the footer: one request, two where it is long or the size was not known.
@@ -79,12 +110,19 @@ pub(crate) struct ParquetTable {
     file: FileRef,
     parquet: Rc<ParquetFile>,
     options: ParquetOptions,
+    /// The footer was that of the same version read before.
+    pub(crate) cached: bool,
 }
 
 impl ParquetTable {
-    pub(crate) fn new(connection: Rc<Connection>, tail: &Tail, options: ParquetOptions) -> Self {
+    pub(crate) fn new(
+        connection: Rc<Connection>,
+        tail: &Tail,
+        options: ParquetOptions,
+        cached: bool,
+    ) -> Self {
         let (file, parquet) = (tail.file.clone(), Rc::clone(&tail.parquet));
-        Self { connection, file, parquet, options }
+        Self { connection, file, parquet, options, cached }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -109,12 +147,15 @@ impl ParquetTable {
         let planned = self.planned(projection, limit, scan.wished_splits)?;
         let splits = self.connection.seal_all(planned)?;
         let most = if limit.is_some() { "at most " } else { "" };
-        let notes = vec![format!(
+        let mut notes = vec![format!(
             "{} of {} row groups, {most}{bytes} of {} bytes",
             groups.len(),
             self.parquet.row_groups().len(),
             self.file.size
         )];
+        if self.cached {
+            notes.push("the footer is that of the same version read before".to_owned());
+        }
         Ok(ScanPlan { schema: schema_message(&schema)?, splits, notes })
     }
 

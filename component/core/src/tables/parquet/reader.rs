@@ -10,6 +10,7 @@ use tabular_formats::{BatchSize, FormatError};
 
 use super::Tail;
 use super::fetch::Fetches;
+use crate::cache;
 use crate::contract::ScanMetrics;
 use crate::download::{Part, link_to};
 use crate::error::{Error, ErrorKind, Result};
@@ -50,6 +51,10 @@ impl ParquetReader {
         kept: Option<Tail>,
         deadline: Deadline,
     ) -> Self {
+        let kept = kept.or_else(|| {
+            let footer = cache::footer(graph.sender.ports(), &scan.file).ok()??;
+            Tail::of_footer(footer, None, &scan.options).ok()
+        });
         let (parquet, tail, link) = match kept {
             Some(tail) => (Some(tail.parquet), Some((tail.start, tail.bytes)), tail.link),
             None => (None, None, None),
@@ -107,7 +112,8 @@ impl ParquetReader {
         }
         let counts_only = self.projection.as_ref().is_some_and(Vec::is_empty);
         let fetches = &mut self.fetches;
-        if fetches.link.is_none() && !(counts_only && self.parquet.is_some()) {
+        let whole = matches!(&fetches.tail, Some((0, _)));
+        if fetches.link.is_none() && !(self.parquet.is_some() && (counts_only || whole)) {
             // Once for all the requests that are made at once.
             let link = link_to(&fetches.graph, &fetches.file, fetches.deadline).await?;
             fetches.link = Some(link);
