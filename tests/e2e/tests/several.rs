@@ -55,6 +55,28 @@ fn columns_are_joined_by_name_and_the_wider_type_stands() {
 }
 
 #[test]
+fn a_column_without_values_takes_the_type_of_the_other_files() {
+    let late = format!("id,amount,code\n{}7,2.50,x\n", "1,,\n".repeat(30_000));
+    let stage = connected(&[
+        ("a.csv", "id,amount,code\n1,,\n"),
+        ("b.csv", "id,amount,code\n2,1.5,007\n"),
+        ("late.csv", &late),
+    ]);
+    let columns = stage.sql("DESCRIBE drive.`*`").rows();
+    let types: Vec<_> = columns.iter().map(|c| c["data_type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["Int64", "Float64", "Utf8"]);
+    let sum = stage.sql("SELECT sum(amount) AS n, count(code) AS c FROM drive.`*`").rows();
+    assert_eq!(sum, [json!({"n": 4.0, "c": 2})]);
+}
+
+#[test]
+fn cells_of_a_column_that_is_text_elsewhere_are_told_as_they_are_written() {
+    let stage = connected(&[("a.csv", "v\n102.30\n"), ("b.csv", "v\nnone at all\n")]);
+    let found = rows(&stage, "*", "ORDER BY v");
+    assert_eq!(found, [json!({"v": "102.30"}), json!({"v": "none at all"})]);
+}
+
+#[test]
 fn the_path_of_each_row_is_a_column_on_request_and_leaves_files_out_unread() {
     let stage = connected(&[("a/1.csv", "n\n1\n"), ("a/2.csv", "n\n2\n"), ("a/3.csv", "n\n3\n")]);
     let found = rows(&stage, "a/?filename=true", "ORDER BY n");

@@ -4,10 +4,10 @@
 use std::rc::Rc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use bytes::{Buf as _, Bytes};
 use serde::{Deserialize, Serialize};
-use tabular_formats::csv::{CsvFormat, CsvOptions};
+use tabular_formats::csv::{ColumnType, CsvFormat, CsvOptions};
 use tabular_formats::json::{JsonFormat, JsonOptions};
 use tabular_formats::text::{TextFormat, TextOptions};
 use tabular_formats::{BatchSize, FormatError, StreamDecoder};
@@ -76,9 +76,21 @@ impl StreamFormat {
         }
     }
 
-    /// Whether types were inferred from no row at all.
-    pub(crate) fn is_untyped(&self) -> bool {
-        matches!(self, Self::Csv(format) if format.sampled_rows() == 0)
+    /// Whether a column's type says nothing, since no row has a value.
+    pub(crate) fn is_untyped(&self, column: usize) -> bool {
+        match self {
+            Self::Csv(format) => {
+                format.sampled_rows() == 0 || format.columns().get(column).is_some_and(|c| c.empty)
+            }
+            Self::Json(_) | Self::Text(_) => false,
+        }
+    }
+
+    /// Has a column's cells read as another type, where the format can.
+    pub(crate) fn retype(&mut self, column: usize, to: &DataType) {
+        if let (Self::Csv(format), Some(to)) = (self, ColumnType::of_data_type(to)) {
+            format.retype(column, to);
+        }
     }
 
     fn schema(&self) -> SchemaRef {

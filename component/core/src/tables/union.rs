@@ -55,8 +55,23 @@ impl Member {
         }
     }
 
-    fn is_untyped(&self) -> bool {
-        matches!(self, Self::Stream(table) if table.format.is_untyped())
+    fn is_untyped(&self, column: usize) -> bool {
+        matches!(self, Self::Stream(table) if table.format.is_untyped(column))
+    }
+
+    /// Has its cells read as the table's types at once, where its format can: a value is not told
+    /// in another way then, and one that comes late in a column without any is not left as text.
+    fn retype(&mut self, joined: &Joined) {
+        let names = self.names();
+        let Self::Stream(table) = self else { return };
+        let schema = table.schema();
+        for (name, column) in names {
+            let known = joined.by_name.get(&name).and_then(|at| joined.fields.get(*at));
+            if let Some(field) = known.filter(|f| f.data_type() != schema.field(column).data_type())
+            {
+                table.format.retype(column, field.data_type());
+            }
+        }
     }
 
     /// Which column has a name, in lower case; the first of several.
@@ -104,7 +119,7 @@ impl UnionTable {
     pub(crate) fn new(
         connection: Rc<Connection>,
         name: String,
-        members: Vec<Member>,
+        mut members: Vec<Member>,
         filename: bool,
         note: String,
         unlisted: Vec<String>,
@@ -113,6 +128,8 @@ impl UnionTable {
         for member in &members {
             joined.take(member)?;
         }
+        joined.settle();
+        members.iter_mut().for_each(|member| member.retype(&joined));
         let mut fields = joined.fields;
         if filename {
             fields.retain(|field| !field.name().eq_ignore_ascii_case(FILENAME));
@@ -247,13 +264,18 @@ struct Joined {
 
 impl Joined {
     fn take(&mut self, member: &Member) -> Result<()> {
-        let untyped = member.is_untyped();
-        for field in member.schema().fields() {
-            // A file without rows says nothing of types.
-            let data_type = if untyped { &DataType::Null } else { field.data_type() };
+        for (at, field) in member.schema().fields().iter().enumerate() {
+            let data_type = if member.is_untyped(at) { &DataType::Null } else { field.data_type() };
             self.join(field.name(), data_type, member.path())?;
         }
         Ok(())
+    }
+
+    /// Columns without a value in any file are text.
+    fn settle(&mut self) {
+        for field in self.fields.iter_mut().filter(|field| field.data_type().is_null()) {
+            field.set_data_type(DataType::Utf8);
+        }
     }
 
     fn join(&mut self, name: &str, data_type: &DataType, path: &str) -> Result<()> {

@@ -94,8 +94,8 @@ pub(super) struct Layout {
     pub(super) table_offset: usize,
     /// Whether the first row names the columns, and why.
     pub(super) header: HeaderReason,
-    /// The columns, and whether their type was declared rather than inferred.
-    pub(super) columns: Vec<(String, ColumnType)>,
+    /// Names and types of the columns, and whether no row has a value in them.
+    pub(super) columns: Vec<(String, ColumnType, bool)>,
     /// How many rows the types were inferred from.
     pub(super) sampled_rows: usize,
 }
@@ -118,12 +118,16 @@ pub(super) fn layout(records: &Records<'_>, options: &CsvOptions, nulls: &NullTo
         (width, first.start, Inferred::of(records, &table, width, options, nulls))
     };
     let names = names(records, header.is_header().then_some(*first), width);
-    let types = inferred.types();
+    let types = inferred.types().into_iter().zip(inferred.empty());
     Layout {
         data_offset: data_offset as usize,
         table_offset: first.start as usize,
         header,
-        columns: names.into_iter().zip(types).collect(),
+        columns: names
+            .into_iter()
+            .zip(types)
+            .map(|(name, (of, empty))| (name, of, empty))
+            .collect(),
         sampled_rows: inferred.rows,
     }
 }
@@ -242,6 +246,11 @@ impl Inferred {
     /// The types that the cells show.
     fn inferred(&self) -> Vec<ColumnType> {
         self.evidence.iter().map(|column| column.column_type()).collect()
+    }
+
+    /// Whose type says nothing, since no row has a value.
+    fn empty(&self) -> impl Iterator<Item = bool> {
+        self.evidence.iter().map(|column| column.is_empty() && !self.all_varchar)
     }
 
     /// The types that the columns get.

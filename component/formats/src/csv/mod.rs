@@ -62,6 +62,9 @@ pub struct Column {
     /// Whether the user declared the type, so that numbers may have leading zeros.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub declared: bool,
+    /// Whether no row of the sample has a value, so that the type says nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty: bool,
 }
 
 /// What is known of a file of delimited text: all that its decoder needs, and why it is so.
@@ -144,8 +147,12 @@ impl CsvFormat {
             });
         }
         let columns = layout.columns.into_iter();
-        let columns =
-            columns.map(|(name, column_type)| Column { name, column_type, declared: false });
+        let columns = columns.map(|(name, column_type, empty)| Column {
+            name,
+            column_type,
+            declared: false,
+            empty,
+        });
         let mut columns: Vec<Column> = columns.collect();
         for (name, column_type) in &options.types {
             let names = columns.iter().map(|column| column.name.as_str());
@@ -153,7 +160,7 @@ impl CsvFormat {
                 FormatError::NoSuchColumn { column: name.clone(), columns: count }
             })?;
             let column = &mut columns[position];
-            (column.column_type, column.declared) = (*column_type, true);
+            (column.column_type, column.declared, column.empty) = (*column_type, true, false);
         }
         Ok(Self {
             dialect,
@@ -197,6 +204,13 @@ impl CsvFormat {
     #[must_use]
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// Reads a column as another type, unless the user declared one.
+    pub fn retype(&mut self, column: usize, to: ColumnType) {
+        if let Some(column) = self.columns.get_mut(column).filter(|column| !column.declared) {
+            column.column_type = to;
+        }
     }
 
     /// Whether the first row of the table names the columns, and why.

@@ -76,6 +76,12 @@ impl ColumnType {
         Self::ALL.map(|(_, name)| name).join(", ")
     }
 
+    /// The type whose values are of an Arrow type.
+    #[must_use]
+    pub fn of_data_type(data_type: &DataType) -> Option<Self> {
+        Self::ALL.iter().map(|(of, _)| *of).find(|of| of.data_type() == *data_type)
+    }
+
     /// The Arrow type.
     #[must_use]
     pub fn data_type(self) -> DataType {
@@ -177,6 +183,11 @@ impl Evidence {
             self.allowed = TypeSet(self.allowed.0 & TypeSet::of(cell.trim_ascii()).0);
             self.digits |= cell.iter().any(u8::is_ascii_digit);
         }
+    }
+
+    /// Whether there was no cell.
+    pub(super) fn is_empty(self) -> bool {
+        self.cells == 0
     }
 
     /// The most specific type that every cell allows; text where there were none.
