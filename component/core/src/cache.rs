@@ -1,6 +1,6 @@
 //! What was found out about files, kept under their versions: how they are read, the bytes of small
-//! ones, and the footers of Parquet files. A version is the cTag, which moves with the content. How a file is read depends on
-//! its name too, and on the version of this crate.
+//! ones, and the footers of Parquet files. A version is the cTag, which moves with the content. How
+//! a file is read depends on its name too, and on the version of this crate.
 //!
 //! The index knows what there is and how large; the oldest leaves when there is too much.
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::digest;
 use crate::download::FileRef;
 use crate::error::Result;
+use crate::path::leaf;
 use crate::ports::{Bucket, Ports};
 use crate::tables::stream::StreamFormat;
 
@@ -20,7 +21,7 @@ const VALUES: usize = 3_000;
 /// The largest file whose bytes are kept.
 pub(crate) const SMALL: u64 = 64 << 10;
 /// The largest footer that is kept.
-const LARGEST_FOOTER: usize = 512 << 10;
+const LARGEST_FOOTER: usize = 128 << 10;
 const INDEX: &str = "cache";
 /// Tries of a write that others may overtake.
 const TRIES: usize = 5;
@@ -60,7 +61,7 @@ impl Version {
 
     /// Under which it is kept how a file of that name is read with these options.
     pub(crate) fn format_key(&self, options: &[(String, String)]) -> Option<String> {
-        let name = self.file.path.rsplit('/').next().unwrap_or_default();
+        let name = leaf(&self.file.path);
         let how = (env!("CARGO_PKG_VERSION"), name, options);
         let options = serde_json::to_string(&how).ok()?;
         let tag = self.file.c_tag.as_deref().or(self.e_tag.as_deref());
@@ -113,14 +114,19 @@ pub(crate) fn footer(ports: &Ports, file: &FileRef) -> Result<Option<Footer>> {
         let kept: FileRef = serde_json::from_slice(&value[..line]).ok()?;
         let bytes = Bytes::from(value).slice(line + 1..);
         let start = kept.size.checked_sub(bytes.len() as u64)?;
-        // It may have been moved since.
-        let file = FileRef { path: file.path.clone(), through: file.through.clone(), ..kept };
-        Some(Footer { file, start, bytes })
+        Some(Footer { file: kept.found_at(file), start, bytes })
     }))
 }
 
+/// Forgets the footer, since the file turned out to be another one.
+pub(crate) fn forget_footer(ports: &Ports, file: &FileRef) {
+    if let Some(key) = Version::of(file, None).footer_key() {
+        forget(ports, &key);
+    }
+}
+
 /// Something to be kept: under which key, and what.
-pub(crate) type Kept = (String, Vec<u8>);
+pub(crate) type Finding = (String, Vec<u8>);
 
 /// How a file is read, and, of a small one, all its bytes.
 pub(crate) fn of_format(
@@ -128,7 +134,7 @@ pub(crate) fn of_format(
     options: &[(String, String)],
     known: &Known,
     bytes: Option<&[u8]>,
-) -> Vec<Kept> {
+) -> Vec<Finding> {
     let mut values = Vec::new();
     if let (Some(key), Ok(value)) = (asked.format_key(options), serde_json::to_vec(known)) {
         values.push((key, value));
@@ -141,16 +147,19 @@ pub(crate) fn of_format(
 }
 
 /// The footer of a Parquet file, which may be all of a small one.
-pub(crate) fn of_footer(asked: &FileRef, footer: &Footer) -> Option<Kept> {
+pub(crate) fn of_footer(asked: &FileRef, footer: &Footer) -> Option<Finding> {
+    if footer.bytes.len() > LARGEST_FOOTER {
+        return None;
+    }
     let key = Version::of(asked, None).footer_key()?;
     let mut value = serde_json::to_vec(&footer.file).ok()?;
     value.push(b'\n');
     value.extend_from_slice(&footer.bytes);
-    (footer.bytes.len() <= LARGEST_FOOTER).then_some((key, value))
+    Some((key, value))
 }
 
 /// Keeps what was found; that it cannot be kept stops nobody.
-pub(crate) fn keep(ports: &Ports, mut values: Vec<Kept>) {
+pub(crate) fn keep(ports: &Ports, mut values: Vec<Finding>) {
     values.retain(|(key, value)| ports.store.set(Bucket::Connection, key, value).is_ok());
     if !values.is_empty() {
         note(ports, &values);

@@ -410,7 +410,6 @@ impl Connection {
         let verified = Rc::new(record.verified()?.clone());
         let (graph, settings) = (self.graph(record, counters), &record.settings);
         let (max_age, follow) = (settings.listing_max_age(), settings.follows_shortcuts());
-        let follow = follow && settings.specific().is_none();
         Ok(Lister { graph, verified, max_age, follow })
     }
 

@@ -66,6 +66,12 @@ impl FileRef {
         let (drive, item) = (drive.to_owned(), item.to_owned());
         Self { drive, item, through: None, path, c_tag, size, e_tag: None, measured: false }
     }
+
+    /// As it was read before, where it was found now: it may have been moved since, or be reached
+    /// in another way.
+    pub(crate) fn found_at(self, now: &Self) -> Self {
+        Self { path: now.path.clone(), through: now.through.clone(), ..self }
+    }
 }
 
 /// The beginning of a file, kept from sniffing for the first split.

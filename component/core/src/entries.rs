@@ -11,12 +11,15 @@ use crate::download::FileRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 use crate::item::Item;
-use crate::path::join;
+use crate::path::{join, leaf};
 use crate::ports::TimestampMs;
 use crate::reach::{self, Root};
 use crate::record::Verified;
 use crate::sender::Deadline;
 use crate::walk::Walk;
+
+/// Sentences about what could not be listed.
+const WARNINGS: usize = 20;
 
 /// An item and its full path.
 pub(crate) struct Entry {
@@ -45,6 +48,13 @@ pub(crate) struct Wanted<'a> {
     pub(crate) recursive: bool,
     /// Only some of the first are needed.
     pub(crate) few: bool,
+    /// Which shortcuts can lead to any of them, by path.
+    pub(crate) behind: Rc<dyn Fn(&str) -> bool>,
+}
+
+/// Any shortcut can.
+pub(crate) fn anywhere() -> Rc<dyn Fn(&str) -> bool> {
+    Rc::new(|_| true)
 }
 
 /// What listing needs of a connection.
@@ -93,7 +103,8 @@ impl Lister {
         Ok(Entries {
             shortcuts: VecDeque::new(),
             shortcut: None,
-            follow: self.follow && !matches!(&source, Source::Walk(walk) if walk.is_elsewhere()),
+            follow: self.follow && !matches!(&source, Source::Walk(walk) if walk.crossed()),
+            behind: Rc::clone(&wanted.behind),
             lister: self.clone(),
             recursive: wanted.recursive,
             deadline,
@@ -115,8 +126,8 @@ impl Lister {
         let walk = state.tree.walk_in(root.item.as_deref(), wanted.folder, wanted.recursive);
         let Some(walk) = walk else { return Ok(None) };
         let (base, name) = (root.item.clone(), root.name.clone());
-        let (through, walk, itself) = (None, Some(walk), None);
-        Ok(Some(Listed { catalogue, base, name, through, state, walk, itself }))
+        let walk = Some(walk);
+        Ok(Some(Listed { catalogue, base, name, through: None, state, walk, itself: None }))
     }
 }
 
@@ -127,6 +138,7 @@ pub(crate) struct Entries {
     deadline: Deadline,
     source: Source,
     follow: bool,
+    behind: Rc<dyn Fn(&str) -> bool>,
     /// Shortcuts that were met.
     shortcuts: VecDeque<Root>,
     /// The one that is being listed.
@@ -158,21 +170,21 @@ struct Listed {
 impl Entries {
     /// The entries of one page or folder; possibly none. Details are not there yet.
     pub(crate) async fn next_page(&mut self) -> Result<Option<Vec<Entry>>> {
-        let page = match &mut self.source {
-            Source::Walk(walk) => walk.next_page().await,
-            Source::Catalogue(listed) => Ok(listed.next_folder()),
-            Source::Ended => Ok(None),
-        };
-        let mut page = match (page, &self.shortcut) {
-            (Err(error), Some(Root { name, .. })) if error.kind == ErrorKind::PermissionDenied => {
-                self.warnings.push(reach::no_access(name, error).to_string());
-                return Ok(None);
+        let mut page = match &mut self.source {
+            Source::Walk(walk) => {
+                let page = walk.next_page().await;
+                let left = WARNINGS.saturating_sub(self.warnings.len());
+                let denied = walk.denied.drain(..).map(|path| reach::unreadable(&path));
+                self.warnings.extend(denied.take(left));
+                page?
             }
-            (page, _) => page?,
+            Source::Catalogue(listed) => listed.next_folder(),
+            Source::Ended => None,
         };
         if let Some(entries) = page.as_mut().filter(|_| self.follow && self.shortcut.is_none()) {
             let shortcuts = entries.extract_if(.., |entry| entry.item.target.is_some());
-            let roots = shortcuts.filter_map(|Entry { path, item, .. }| {
+            let roots = shortcuts.filter(|entry| (self.behind)(&entry.path));
+            let roots = roots.filter_map(|Entry { path, item, .. }| {
                 Some(Root::of_shortcut(path, item.target.as_ref()?))
             });
             self.shortcuts.extend(roots);
@@ -192,11 +204,10 @@ impl Entries {
             Source::Catalogue(listed) if *listed.catalogue.drive == *shortcut.drive => {
                 Some((listed.catalogue, listed.state))
             }
-            // Only what was followed before is: the whole drive may be large, and foreign.
-            _ => {
-                let catalogue = self.lister.catalogue(&shortcut);
-                let state = catalogue.list(false, self.deadline).await?;
-                state.map(|state| (catalogue, state))
+            before => {
+                // One drive in memory at a time.
+                drop(before);
+                self.followed(&shortcut).await?
             }
         };
         let through = self.lister.root().map(|root| Rc::from(root.drive.as_str()));
@@ -208,13 +219,29 @@ impl Entries {
             None => {
                 let graph = Rc::clone(&self.lister.graph);
                 let roots = std::slice::from_ref(&shortcut);
-                let wanted = Wanted { folder: "", recursive: self.recursive, few: false };
+                let wanted = Wanted {
+                    folder: "",
+                    recursive: self.recursive,
+                    few: false,
+                    behind: anywhere(),
+                };
                 let walk = Walk::start(graph, roots, &wanted, false, self.deadline).await?;
                 Source::Walk(walk.through(through))
             }
         };
         self.shortcut = Some(shortcut);
         Ok(true)
+    }
+
+    /// What a shortcut's drive holds, if it was followed before: it may be large, and foreign. One
+    /// that is gone is for the walk to find out.
+    async fn followed(&self, shortcut: &Root) -> Result<Option<(Catalogue, catalogue::Listed)>> {
+        let catalogue = self.lister.catalogue(shortcut);
+        match catalogue.list(false, self.deadline).await {
+            Ok(state) => Ok(state.map(|state| (catalogue, state))),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether items come without their details.
@@ -254,7 +281,7 @@ impl Listed {
     ) -> Option<Self> {
         let (base, name) = (shortcut.item.clone(), shortcut.name.clone());
         let mut item = state.tree.by_id(base.as_deref()?)?;
-        item.name = reach::leaf(&name).to_owned();
+        item.name = leaf(&name).to_owned();
         let walk = match item.kind.holds_items() && recursive {
             true => Some(state.tree.walk_in(base.as_deref(), "", true)?),
             false => None,

@@ -45,27 +45,39 @@ impl Glob {
     }
 
     pub(crate) fn matches(&self, path: &str) -> bool {
-        let path = path.to_lowercase();
-        let names: Vec<&str> = path.split('/').collect();
-        // Which of the first names the segments so far can have taken.
-        let mut taken = vec![false; names.len() + 1];
-        taken[0] = true;
-        for segment in &self.segments {
-            let mut next = vec![false; names.len() + 1];
-            for at in (0..=names.len()).filter(|at| taken[*at]) {
-                match segment {
-                    Segment::Folders => next[at..].fill(true),
-                    Segment::Name(parts) => {
-                        if names.get(at).is_some_and(|name| is_like(name, parts)) {
-                            next[at + 1] = true;
-                        }
+        takes(&self.segments, path)
+    }
+
+    /// Whether something in a folder of that path may match.
+    pub(crate) fn reaches_into(&self, folder: &str) -> bool {
+        let any_folders = self.segments.last() == Some(&Segment::Folders);
+        let most = self.segments.len() + usize::from(any_folders);
+        (1..most).any(|count| takes(&self.segments[..count], folder))
+    }
+}
+
+/// Whether segments match a path from its first name to its last.
+fn takes(segments: &[Segment], path: &str) -> bool {
+    let path = path.to_lowercase();
+    let names: Vec<&str> = path.split('/').collect();
+    // Which of the first names the segments so far can have taken.
+    let mut taken = vec![false; names.len() + 1];
+    taken[0] = true;
+    for segment in segments {
+        let mut next = vec![false; names.len() + 1];
+        for at in (0..=names.len()).filter(|at| taken[*at]) {
+            match segment {
+                Segment::Folders => next[at..].fill(true),
+                Segment::Name(parts) => {
+                    if names.get(at).is_some_and(|name| is_like(name, parts)) {
+                        next[at + 1] = true;
                     }
                 }
             }
-            taken = next;
         }
-        taken[names.len()]
+        taken = next;
     }
+    taken[names.len()]
 }
 
 /// Whether a name has the parts in their order, the first at its start and the last at its end.
@@ -127,7 +139,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_pattern_reaches_into_the_folders_on_its_way() {
+        for (pattern, folder, reaches) in [
+            ("*.csv", "Team", false),
+            ("*/x.csv", "Team", true),
+            ("*/x.csv", "Team/sub", false),
+            ("**/*.csv", "Team/sub", true),
+            ("2026-*/**", "Team", false),
+            ("2026-*/**", "2026-01/a", true),
+            ("team/", "Team", true),
+        ] {
+            let glob = Glob::parse(pattern).unwrap();
+            assert_eq!(glob.reaches_into(folder), reaches, "{pattern} {folder}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_pattern_reaches_into_the_folder_of_what_it_matches(
+            pattern in "[ab*/]{1,8}", folder in "[ab]{1,2}(/[ab]{1,2})?", name in "[ab]{1,2}"
+        ) {
+            if let Some(glob) = Glob::parse(&pattern) && glob.matches(&format!("{folder}/{name}")) {
+                prop_assert!(glob.reaches_into(&folder));
+            }
+        }
+
         #[test]
         fn no_pattern_makes_it_panic(pattern in "[a/*]{0,20}", path in "[a/]{0,20}") {
             if let Some(glob) = Glob::parse(&pattern) {

@@ -4,6 +4,7 @@
 //! goes on where it stopped; another one walks again and skips as many.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use crate::connection::Connection;
 use crate::contract::{ListRequest, ListScope, TableInfo, TableKind, TablePage};
@@ -55,7 +56,12 @@ impl Connection {
         if !folder.is_empty() {
             check_path(folder)?;
         }
-        let wanted = Wanted { folder, recursive: request.recursive, few: false };
+        let start = prefix.to_lowercase();
+        let behind = Rc::new(move |path: &str| {
+            let path = format!("{}/", path.to_lowercase());
+            path.starts_with(&start) || start.starts_with(&path)
+        });
+        let wanted = Wanted { folder, recursive: request.recursive, few: false, behind };
         let walk = lister.entries(&wanted, Deadline::default()).await?;
         let mut listing =
             Listing { request, walk, walked: false, waiting: VecDeque::new(), given: 0 };

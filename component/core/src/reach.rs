@@ -2,7 +2,7 @@
 //!
 //! Settled when the connection is made, and kept as [`Root`]s. Where there are several, each has
 //! a name, which is the first part of the names of the tables in it. A shortcut is a further root,
-//! found when it is met; shortcuts in there are not followed.
+//! found when it is met; shortcuts in there are not followed, so that none leads in a circle.
 
 use std::rc::Rc;
 
@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Actor, Error, ErrorKind, Result};
 use crate::graph::{Drive, DriveItem, Graph, GraphUrl};
-use crate::item::Target as Elsewhere;
 use crate::params::{SelectedItem, Settings, Target, invalid};
 use crate::path::join;
 use crate::sender::Deadline;
@@ -40,7 +39,7 @@ impl Root {
     }
 
     /// What a shortcut leads to, named by the shortcut's path.
-    pub(crate) fn of_shortcut(name: String, to: &Elsewhere) -> Self {
+    pub(crate) fn of_shortcut(name: String, to: &crate::item::Target) -> Self {
         let (drive, item) = (to.drive.clone(), Some(to.item.clone()));
         Self { name, drive, item, folder: true, path: None }
     }
@@ -243,7 +242,7 @@ async fn folder(graph: &Rc<Graph>, root: &Root, path: &str, follow: bool) -> Res
         )
     };
     match item_at(graph, root, path, follow, Deadline::default()).await {
-        Ok((root, item)) if item.is_folder() => {
+        Ok(Located { root, item, .. }) if item.is_folder() => {
             Ok(Root::of_item(String::new(), &root.drive, &item))
         }
         Ok(_) => Err(missing()),
@@ -252,20 +251,34 @@ async fn folder(graph: &Rc<Graph>, root: &Root, path: &str, follow: bool) -> Res
     }
 }
 
-/// The item at a path in a root, and the root that it is in: the same one, or what a shortcut on
-/// the way leads to.
+/// An item, and the root that it is in.
+pub(crate) struct Located {
+    pub(crate) root: Root,
+    pub(crate) item: DriveItem,
+    /// The root is what a shortcut leads to.
+    pub(crate) crossed: bool,
+}
+
+impl Located {
+    /// The drive whose shortcut led there, where that is another one.
+    pub(crate) fn through<'a>(&self, from: &'a Root) -> Option<&'a str> {
+        Some(from.drive.as_str()).filter(|drive| *drive != self.root.drive)
+    }
+}
+
+/// The item at a path in a root, which may go through a shortcut.
 pub(crate) async fn item_at(
     graph: &Rc<Graph>,
     root: &Root,
     path: &str,
     follow: bool,
     deadline: Deadline,
-) -> Result<(Root, DriveItem)> {
+) -> Result<Located> {
     let url = root.item_url(graph, path).await?;
     let found = graph.json::<DriveItem>(&url, deadline).await;
     let (root, rest) = match found {
         Ok(item) => match item.target().filter(|_| follow && !path.is_empty()) {
-            None => return Ok((root.clone(), item)),
+            None => return Ok(Located { root: root.clone(), item, crossed: false }),
             Some(target) => (Root::of_shortcut(join(&root.name, path), &target), ""),
         },
         Err(error) if error.kind == ErrorKind::NotFound && follow => {
@@ -278,25 +291,22 @@ pub(crate) async fn item_at(
     };
     let url = root.item_url(graph, rest).await?;
     let item = graph.json::<DriveItem>(&url, deadline).await.map_err(|error| match error.kind {
-        ErrorKind::PermissionDenied => no_access(&root.name, error),
+        ErrorKind::PermissionDenied => no_access(&join(&root.name, rest), error),
         _ => error,
     })?;
-    Ok((root, item))
+    Ok(Located { root, item, crossed: true })
 }
 
-/// The name at the end of a path.
-pub(crate) fn leaf(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-/// What a shortcut leads to may be read by its owner only.
-pub(crate) fn no_access(path: &str, error: Error) -> Error {
-    let message =
-        format!("`{path}` is a shortcut to another drive, which this connection may not read.");
+fn no_access(path: &str, error: Error) -> Error {
     let hint = "Its owner has to share it with the account, and the application needs \
                 Files.Read.All (`enable_files_read_all`); `follow_shortcuts` = false leaves \
                 shortcuts out.";
-    Error { message, hint: Some(hint.to_owned()), ..error }
+    Error { message: unreadable(path), hint: Some(hint.to_owned()), ..error }
+}
+
+/// Of something behind a shortcut.
+pub(crate) fn unreadable(path: &str) -> String {
+    format!("`{path}` is in another drive, by a shortcut, and this connection may not read it.")
 }
 
 async fn picked(graph: &Rc<Graph>, items: &[SelectedItem]) -> Result<Vec<Root>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{Catalogue, Ended, Scope, ended};
+use crate::catalogue::{Catalogue, Ended, Scope, ended, no_folder};
 use crate::connection::Connection;
 use crate::contract::{ChangePage, Progress};
 use crate::entries::Lister;
@@ -14,7 +14,7 @@ use crate::graph::{DriveItem, GraphUrl};
 use crate::path::join;
 use crate::ports::{Bucket, Ports, TimestampMs};
 use crate::reach::Root;
-use crate::sender::{Counters, Deadline};
+use crate::sender::{Counters, Deadline, millis};
 
 /// The scope that is everything the connection reads.
 pub(crate) const ROOT: &str = "root";
@@ -44,8 +44,10 @@ impl Connection {
         if lister.root().is_none() {
             return Ok(Progress::nothing_to_follow());
         }
-        let followed = Followed::by(&lister, folder_of(scope)?, None, Deadline::default()).await?;
-        followed.catalogue.refresh(budget).await
+        let asked = folder_of(scope)?;
+        let until = self.ports().clock.now().saturating_add(millis(budget));
+        let asked = Asked::of(&lister, asked, None, Deadline(Some(until))).await?;
+        asked.catalogue.refresh(budget).await
     }
 
     /// One page of what changed since a cursor; without one, everything as added.
@@ -62,8 +64,8 @@ impl Connection {
     ) -> Result<ChangePage> {
         let lister = self.lister_counted(Rc::clone(counters))?;
         let asked = folder_of(scope)?;
-        let Followed { catalogue, scope, prefix, named } =
-            Followed::by(&lister, asked, cursor, deadline).await?;
+        let Asked { catalogue, scope, prefix, named } =
+            Asked::of(&lister, asked, cursor, deadline).await?;
         let mut reading = self.reading.take();
         let mut page = catalogue.changes(scope, cursor, &mut reading, deadline).await?;
         self.reading.replace(reading);
@@ -102,8 +104,8 @@ impl Connection {
     }
 }
 
-/// Where the changes of a scope are told.
-struct Followed {
+/// What is asked for, and where its changes are told.
+struct Asked {
     catalogue: Catalogue,
     scope: Scope,
     /// What the paths told begin with.
@@ -112,10 +114,10 @@ struct Followed {
     named: String,
 }
 
-impl Followed {
+impl Asked {
     /// A folder is followed with the drive it is in, and a shortcut to one with the drive it leads
     /// to.
-    async fn by(
+    async fn of(
         lister: &Lister,
         asked: Option<&str>,
         cursor: Option<&str>,
@@ -138,8 +140,17 @@ impl Followed {
             if let Some(item) = item
                 && let Some(target) = item.target()
             {
+                if !item.leads_to_folder() {
+                    return Err(no_folder());
+                }
+                let root = root.as_it_is_now(&lister.graph).await?;
                 let path = item.path_in_drive().and_then(|path| root.table_name(&path));
-                let prefix = path.unwrap_or_else(|| item.name.clone());
+                let prefix = match (path, &root.item) {
+                    (Some(path), _) => path,
+                    (None, None) => item.name.clone(),
+                    // Of a folder only what is in it may be told.
+                    (None, Some(_)) => return Err(no_folder()),
+                };
                 let catalogue = lister.catalogue(&Root::of_shortcut(prefix.clone(), &target));
                 let folder = Some(target.item);
                 let scope = Scope { base: folder.clone(), folder };

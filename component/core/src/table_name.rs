@@ -86,7 +86,7 @@ fn option(pair: &str) -> Result<(String, String)> {
 /// a dot.
 #[must_use]
 pub(crate) fn extension(name: &str) -> String {
-    let leaf = name.rsplit('/').next().unwrap_or(name);
+    let leaf = crate::path::leaf(name);
     leaf.rsplit_once('.').map(|(_, ext)| ext.to_lowercase()).unwrap_or_default()
 }
 

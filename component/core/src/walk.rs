@@ -14,7 +14,7 @@ use crate::entries::{Entry, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, GraphUrl, ItemPage};
 use crate::item::Item;
-use crate::path::join;
+use crate::path::{join, leaf};
 use crate::ports::LocalFuture;
 use crate::reach::{self, Root};
 use crate::sender::Deadline;
@@ -44,8 +44,12 @@ pub(crate) struct Walk {
     graph: Rc<Graph>,
     deadline: Deadline,
     recursive: bool,
-    /// The drive whose shortcut led here.
+    /// The drive whose shortcut led here, where this is another one.
     through: Option<Rc<str>>,
+    /// A shortcut led to the folder that was asked for.
+    crossed: bool,
+    /// Paths in there that may not be read.
+    pub(crate) denied: Vec<String>,
     waiting: std::collections::VecDeque<Folder>,
     in_flight: FuturesOrdered<PageFuture>,
 }
@@ -67,7 +71,8 @@ impl Walk {
             start: true,
             seen: HashSet::new(),
         };
-        let (folder, recursive, mut through) = (wanted.folder, wanted.recursive, None);
+        let (folder, recursive) = (wanted.folder, wanted.recursive);
+        let (mut through, mut crossed) = (None, false);
         let waiting = match (folder, roots) {
             ("", [root]) if root.name.is_empty() => {
                 [first("", &root.drive, root.item.clone(), false)].into()
@@ -82,17 +87,19 @@ impl Walk {
                     [first(folder, &root.drive, root.item.clone(), false)].into()
                 } else {
                     let found = reach::item_at(&graph, root, rest, follow, deadline).await;
-                    let (at, item) = found.map_err(|error| match error.kind {
+                    let at = found.map_err(|error| match error.kind {
                         ErrorKind::NotFound => no_folder(folder),
                         _ => error,
                     })?;
-                    through = (at.drive != root.drive).then(|| Rc::from(root.drive.as_str()));
-                    [first(folder, &at.drive, Some(item.id), false)].into()
+                    crossed = at.crossed;
+                    through = at.through(root).map(Rc::from);
+                    [first(folder, &at.root.drive, Some(at.item.id), false)].into()
                 }
             }
         };
         let in_flight = FuturesOrdered::new();
-        Ok(Self { graph, deadline, recursive, through, waiting, in_flight })
+        let denied = Vec::new();
+        Ok(Self { graph, deadline, recursive, through, crossed, denied, waiting, in_flight })
     }
 
     /// Of what a shortcut of a drive leads to.
@@ -100,9 +107,9 @@ impl Walk {
         Self { through: drive, ..self }
     }
 
-    /// Whether a shortcut led here; those in here are not followed.
-    pub(crate) fn is_elsewhere(&self) -> bool {
-        self.through.is_some()
+    /// Whether a shortcut led to the folder that was asked for; those in there are not followed.
+    pub(crate) fn crossed(&self) -> bool {
+        self.crossed
     }
 
     /// The entries of one page; possibly none.
@@ -123,6 +130,15 @@ impl Walk {
         match children {
             // Deleted between its parent's page and its own, or since it was picked.
             Err(error) if error.kind == ErrorKind::NotFound && (!folder.start || folder.alone) => {
+                Ok(Some(Vec::new()))
+            }
+            // The rest of it may be readable; but what was asked for by its path has to be.
+            Err(error)
+                if error.kind == ErrorKind::PermissionDenied
+                    && self.through.is_some()
+                    && (!folder.start || folder.alone) =>
+            {
+                self.denied.push(folder.path);
                 Ok(Some(Vec::new()))
             }
             children => self.take_in(folder, children?).map(Some),
@@ -153,7 +169,7 @@ impl Walk {
                     false => join(&folder.path, &item.name),
                 };
                 if folder.alone {
-                    item.name = reach::leaf(&path).to_owned();
+                    item.name = leaf(&path).to_owned();
                 }
                 let (drive, through) = (Rc::clone(&folder.drive), self.through.clone());
                 Entry { path, drive, through, item }

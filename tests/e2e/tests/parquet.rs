@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
-use datasource_e2e::{Profile, Stage};
+use datasource_e2e::{Profile, Stage, Step};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
@@ -152,6 +152,21 @@ fn the_footer_of_a_version_is_read_once_and_a_small_file_too() {
     let (_, _, first) = cost(&stage, sum);
     let (graph, _, second) = cost(&stage, sum);
     assert_eq!((graph, stage.journal().len(), second), (1, 1, first), "what changed, only");
+}
+
+#[test]
+fn a_footer_of_a_file_that_was_replaced_is_forgotten() {
+    let files = [("a/large.parquet".to_owned(), wide(400_000))];
+    let stage = stage(Profile::Business, &files);
+    let _ = stage.alter("drive", &json!({"listing_max_age": 86_400})).succeeds();
+    let sum = "SELECT count(c01) AS n FROM drive.`a/` WHERE c01 <> 0";
+    let _ = stage.sql("SELECT count(*) FROM drive.files").succeeds();
+    assert_eq!(stage.sql(sum).rows(), [json!({"n": 400_000})]);
+    let step = Step::write("a/large.parquet", wide(500_000));
+    stage.control().edit("primary", &[step]).unwrap();
+    // The listing still tells of the old version: whoever notices says so, once.
+    let _ = stage.sql(sum).fails_saying(&["Run the statement again"]);
+    assert_eq!(stage.sql(sum).rows(), [json!({"n": 500_000})]);
 }
 
 #[test]

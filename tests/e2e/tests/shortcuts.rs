@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
 
-use datasource_e2e::{Marks, Profile, Stage, Step};
+use datasource_e2e::{Fault, Marks, Profile, Stage, Step};
 use serde_json::{Value, json};
 
 const PATHS: &str = "SELECT path FROM drive.files ORDER BY path";
+
+fn shortcut(path: &str, drive: &str, target: &str) -> Step {
+    Step::Shortcut { path: path.into(), drive: drive.into(), target: target.into() }
+}
 
 /// A drive with a file, a shortcut to a folder of a site's library, and one to a file there.
 fn staged() -> Stage {
@@ -17,12 +21,10 @@ fn staged() -> Stage {
         Step::write("Secret/other.csv", "n\n6\n"),
     ];
     stage.control().edit("sites/team", &library).unwrap();
-    let shortcut = |path: &str, target: &str| Step::Shortcut {
-        path: path.into(),
-        drive: "sites/team".into(),
-        target: target.into(),
-    };
-    let shortcuts = [shortcut("Team", "Reports"), shortcut("Budget.csv", "Plans/budget 2026.csv")];
+    let shortcuts = [
+        shortcut("Team", "sites/team", "Reports"),
+        shortcut("Budget.csv", "sites/team", "Plans/budget 2026.csv"),
+    ];
     stage.control().edit("primary", &shortcuts).unwrap();
     stage
 }
@@ -100,13 +102,16 @@ fn what_changes_in_the_other_drive_is_seen_at_once() {
     assert_eq!(column(&stage.sql(PATHS).rows(), "path"), ["Budget.csv", "own.csv"]);
 }
 
+/// The id of a shortcut, as a connection to the whole drive tells it.
+fn id_of(stage: &Stage, path: &str) -> String {
+    let sql = format!("SELECT id FROM drive.onedrive_changes WHERE path = '{path}'");
+    stage.sql(&sql).rows()[0]["id"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn changes_behind_a_shortcut_are_told_by_the_shortcuts_id() {
     let stage = connected();
-    let id = stage.sql("SELECT id FROM drive.onedrive_changes WHERE path = 'Team'").rows()[0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let id = id_of(&stage, "Team");
     let told = |since: &str| {
         let table = format!("onedrive_changes?scope={id}{since}");
         stage.sql(&format!("SELECT * FROM drive.`{table}` ORDER BY path")).rows()
@@ -141,16 +146,12 @@ fn a_shortcut_to_what_may_not_be_read_is_told_and_stops_nothing() {
         Step::Mark { path: "Shared".into(), marks: shared },
     ];
     stage.control().edit("bob@contoso.com", &steps).unwrap();
-    let shortcut = |path: &str, target: &str| Step::Shortcut {
-        path: path.into(),
-        drive: "bob@contoso.com".into(),
-        target: target.into(),
-    };
-    let shortcuts = [shortcut("From Bob", "Shared"), shortcut("Not mine", "Private")];
+    let bob = "bob@contoso.com";
+    let shortcuts = [shortcut("From Bob", bob, "Shared"), shortcut("Not mine", bob, "Private")];
     stage.control().edit("primary", &shortcuts).unwrap();
     let _ = stage.create("drive").succeeds();
     let listed = stage.sql(PATHS).succeeds();
-    assert!(listed.err.contains("`Not mine` is a shortcut to another drive"), "{}", listed.err);
+    assert!(listed.err.contains("`Not mine` is in another drive"), "{}", listed.err);
     assert_eq!(column(&listed.rows(), "path"), ["From Bob/one.csv", "own.csv"]);
     assert_eq!(rows(&stage, "From Bob/one.csv"), [json!({"n": 2})]);
     let _ = stage
@@ -190,4 +191,82 @@ fn a_folder_behind_a_shortcut_may_be_all_that_is_read() {
     let _ = stage.create_with("drive", &params).succeeds();
     assert_eq!(column(&stage.sql(PATHS).rows(), "path"), ["q4.csv"]);
     assert_eq!(rows(&stage, "q4.csv"), [json!({"n": 4})]);
+}
+
+#[test]
+fn the_way_to_a_file_may_change_with_the_parameters() {
+    let stage = connected();
+    for _ in 0..2 {
+        assert_eq!(rows(&stage, "Team/2026/q4.csv"), [json!({"n": 4})]);
+        let _ = stage.alter("drive", &json!({"folder_path": "Team/2026"})).succeeds();
+        assert_eq!(rows(&stage, "q4.csv"), [json!({"n": 4})]);
+        let _ = stage.alter("drive", &json!({"folder_path": null})).succeeds();
+    }
+}
+
+#[test]
+fn a_shortcut_outside_of_the_folder_that_is_read_has_no_changes_there() {
+    let stage = connected();
+    let id = id_of(&stage, "Team");
+    stage.control().edit("primary", &[Step::write("Sub/a.csv", "n\n1\n")]).unwrap();
+    let mut params = stage.params();
+    params.insert("folder_path".into(), "Sub".into());
+    let _ = stage.create_with("sub", &params).succeeds();
+    stage.forget_journal();
+    let told = stage.sql(&format!("SELECT * FROM sub.`onedrive_changes?scope={id}`"));
+    let _ = told.fails_saying(&["no folder of that id"]);
+    let asked = stage.journal().iter().filter(|request| request.path.contains("delta")).count();
+    assert_eq!(asked, 0, "the other drive is not read");
+    let file = id_of(&stage, "Budget.csv");
+    let told = stage.sql(&format!("SELECT * FROM drive.`onedrive_changes?scope={file}`"));
+    let _ = told.fails_saying(&["no folder of that id"]);
+}
+
+#[test]
+fn a_drive_that_is_gone_takes_nothing_else_along() {
+    let stage = connected();
+    let id = id_of(&stage, "Team");
+    let _ = stage.sql(&format!("SELECT * FROM drive.`onedrive_changes?scope={id}`")).succeeds();
+    stage.forget_journal();
+    assert_eq!(stage.sql(PATHS).rows().len(), 4);
+    let own = stage.ready("drive_id");
+    let journal = stage.journal();
+    let mut drives = journal.iter().filter_map(|request| request.path.split('/').nth(3));
+    let other = drives.find(|drive| *drive != own.as_str().unwrap()).unwrap();
+    // Rules see a path as it was sent, with all but letters and digits encoded.
+    let pieces = other.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let piece = pieces.max_by_key(|piece| piece.len()).unwrap();
+    let gone = Fault::status(404).on_path(&format!("*{piece}*")).times(0);
+    stage.control().add_fault(&gone).unwrap();
+    for _ in 0..2 {
+        assert_eq!(column(&stage.sql(PATHS).rows(), "path"), ["own.csv"]);
+    }
+}
+
+#[test]
+fn a_folder_that_may_not_be_read_hides_no_other() {
+    let stage = connected();
+    let more = [Step::write("Reports/2027/q1.csv", "n\n8\n")];
+    stage.control().edit("sites/team", &more).unwrap();
+    // The own drive is read by its feed; the first children are those of `Team`.
+    let denied = Fault::status(403).on_path("*/children*").nth(2);
+    stage.control().add_fault(&denied).unwrap();
+    let listed = stage.sql(PATHS).succeeds();
+    assert!(listed.err.contains("`Team/202"), "the folder is named: {}", listed.err);
+    let paths = column(&listed.rows(), "path");
+    assert_eq!(paths.len(), 4, "of five files one is in the denied folder: {paths:?}");
+    assert!(paths.contains(&"Team/q3.csv".to_owned()), "{paths:?}");
+}
+
+#[test]
+fn shortcuts_that_cannot_lead_to_a_match_are_not_asked_for() {
+    let stage = connected();
+    let _ = stage.sql(PATHS).succeeds();
+    assert_eq!(rows(&stage, "own*.csv"), [json!({"n": 1})]);
+    stage.forget_journal();
+    assert_eq!(rows(&stage, "own*.csv"), [json!({"n": 1})]);
+    assert_eq!(graph_requests(&stage), 1, "what changed in the own drive");
+    stage.forget_journal();
+    assert_eq!(stage.sql("SELECT path FROM drive.files LIMIT 1").rows().len(), 1);
+    assert_eq!(graph_requests(&stage), 1, "a limit that is met");
 }

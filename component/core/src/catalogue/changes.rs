@@ -22,7 +22,7 @@ use crate::contract::{ChangeKind, ChangePage, ItemChange};
 use crate::entries::Entry as ListedEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::item::{Details, Item, Kind};
-use crate::path::{join, under};
+use crate::path::{join, leaf, under};
 use crate::ports::TimestampMs;
 use crate::sender::Deadline;
 
@@ -275,7 +275,7 @@ impl Catalogue {
             kind: if entry.folder { Kind::Folder } else { Kind::File },
             id: entry.id.clone(),
             parent: None,
-            name: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            name: leaf(&path).to_owned(),
             size: entry.size,
             modified: entry.modified,
             target: None,
@@ -550,7 +550,7 @@ fn no_feed() -> Error {
         .hint("Its files can be listed; compare two listings by id and etag.")
 }
 
-fn no_folder() -> Error {
+pub(crate) fn no_folder() -> Error {
     Error::new(ErrorKind::NotFound, "There is no folder of that id in what this connection reads.")
         .hint("Give the id of a folder, or `root`.")
 }

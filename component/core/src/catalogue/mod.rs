@@ -20,7 +20,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub(crate) use self::changes::{Reading, Scope};
+pub(crate) use self::changes::{Reading, Scope, no_folder};
 use self::manifest::{Building, Loaded, Manifest, Snapshot, Stored, load, swap};
 use self::publish::publish;
 use self::runs::{Counted, Run, Tally, remember};
@@ -40,9 +40,12 @@ const PATIENCE: u32 = 3;
 /// How many steps of a run in a row may fail, and how many may only have to wait.
 const MOST_FAILURES: u32 = 8;
 const MOST_WAITS: u32 = 900;
-/// How long one statement reads a drive for the first time. Hosts end a call after some minutes;
-/// what was read by then is kept.
-const FIRST_READ_MS: i64 = 500_000;
+/// How long one statement follows a feed. Hosts end a call after some minutes; what was read by
+/// then is kept.
+const LONGEST_MS: i64 = 500_000;
+/// The hint of whoever ran out of time.
+const GOES_ON: &str =
+    "Run REFRESH DATABASE …, which goes on from there to the end, or the statement again.";
 /// How often those who wait for another's sync look again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a drive without a feed is walked before it is asked again.
@@ -193,7 +196,7 @@ impl Catalogue {
     ) -> Result<Option<(Snapshot, Option<Tree>)>> {
         let ports = self.ports();
         let since = ports.clock.now().saturating_sub(millis(self.max_age));
-        let longest = ports.clock.now().saturating_add(FIRST_READ_MS);
+        let longest = ports.clock.now().saturating_add(LONGEST_MS);
         loop {
             let manifest = self.load()?.manifest;
             let enumerates = manifest.enumerates();
@@ -207,14 +210,11 @@ impl Catalogue {
             }
             match (self.lease()?, manifest.current) {
                 (Some(lease), _) => {
-                    let limit = Deadline(deadline.0.or(enumerates.then_some(longest)));
-                    let followed = self.follow(lease, limit, None).await;
-                    let followed = followed.map_err(|error| match error.kind {
-                        ErrorKind::DeadlineExceeded | ErrorKind::Throttled if enumerates => {
-                            self.goes_on_later(error)
-                        }
-                        _ => error,
-                    })?;
+                    let limit = Deadline(deadline.0.or(Some(longest)));
+                    let followed = match self.follow(lease, limit, None).await {
+                        Err(error) if is_too_late(&error) => return self.too_late(error),
+                        followed => followed?,
+                    };
                     if let Followed::Ended(outcome) = followed
                         && let Some(state) = outcome.state
                     {
@@ -444,20 +444,23 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The error of a first reading that a statement could not wait for.
-    fn goes_on_later(&self, error: Error) -> Error {
-        let read = self.load().ok().and_then(|loaded| loaded.manifest.building);
-        let read: u64 = read.iter().flat_map(|b| &b.segments).map(|s| u64::from(s.changes)).sum();
-        let hint = "Run REFRESH DATABASE …, which goes on from there to the end, or the statement \
-                    again.";
-        let message = match error.kind {
-            ErrorKind::Throttled => error.message,
-            _ => format!(
-                "The drive is read for the first time, which takes longer than a statement may \
-                 ({read} items so far)."
-            ),
-        };
-        Error { message, hint: Some(hint.to_owned()), ..error }
+    /// What is to be had where a statement cannot wait for the feed's end: while the whole drive is
+    /// read anew the old state, else an error that says how it goes on.
+    fn too_late(&self, error: Error) -> Result<Option<(Snapshot, Option<Tree>)>> {
+        let manifest = self.load()?.manifest;
+        let (enumerates, building) = (manifest.enumerates(), manifest.building.unwrap_or_default());
+        if let Some(current) = manifest.current.filter(|_| enumerates) {
+            return Ok(Some((current, None)));
+        }
+        if !enumerates || error.kind == ErrorKind::Throttled {
+            return Err(error.hint(GOES_ON));
+        }
+        let read: u64 = building.segments.iter().map(|stored| u64::from(stored.changes)).sum();
+        let message = format!(
+            "The drive is read for the first time, which takes longer than a statement may ({read} \
+             items so far)."
+        );
+        Err(Error { message, ..error }.hint(GOES_ON))
     }
 
     fn ended(&self, run: Run, status: Status, tally: Tally) -> Ended {
@@ -503,6 +506,10 @@ fn progress(outcome: &Outcome) -> Progress {
         errors: run.errors,
         throttled: run.throttled,
     }
+}
+
+fn is_too_late(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::DeadlineExceeded | ErrorKind::Throttled)
 }
 
 fn in_circles() -> Error {

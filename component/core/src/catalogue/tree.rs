@@ -193,9 +193,24 @@ impl Tree {
         row.told_by == NONE && row.state.kind.is_some()
     }
 
-    /// An item that is there, without its details.
+    /// An item that hangs on the root, without its details.
     pub(crate) fn by_id(&self, id: &str) -> Option<Item> {
-        self.find(id).and_then(|row| self.item(row))
+        self.find(id).filter(|row| self.hangs(*row)).and_then(|row| self.item(row))
+    }
+
+    /// Whether an item hangs on the root. What was in a deleted folder does not, though of itself
+    /// nothing else was told.
+    fn hangs(&self, row: u32) -> bool {
+        let mut at = row;
+        for _ in 0..=DEEPEST {
+            let Some(Row { state, .. }) = self.rows.get(at as usize) else { return false };
+            match state.kind {
+                Some(Kind::Root) => return true,
+                Some(_) => at = state.parent,
+                None => return false,
+            }
+        }
+        false
     }
 
     /// An item without its details.
@@ -298,7 +313,8 @@ impl Tree {
         path: &str,
         recursive: bool,
     ) -> Option<TreeWalk> {
-        let mut at = folder.map_or_else(|| self.root(), |id| self.find(id))?;
+        let folder_of = |id| self.find(id).filter(|row| self.hangs(*row));
+        let mut at = folder.map_or_else(|| self.root(), folder_of)?;
         let (children, mut names) = (self.children(), Vec::new());
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let name = name.to_lowercase();
@@ -531,5 +547,14 @@ mod tests {
         for none in ["unknown", "b", "a"] {
             assert!(tree.walk_in(Some(none), "", true).is_none(), "{none}");
         }
+    }
+
+    #[test]
+    fn what_was_in_a_deleted_folder_is_not_found_by_its_id() {
+        let mut tree = tree(&drive());
+        apply(&mut tree, &item("d", Some("a"), "D", Kind::Folder));
+        assert!(tree.by_id("b").is_some() && tree.walk_in(Some("d"), "", true).is_some());
+        apply(&mut tree, &Change::Gone("a".into()));
+        assert!(tree.by_id("b").is_none() && tree.walk_in(Some("d"), "", true).is_none());
     }
 }

@@ -52,6 +52,7 @@ struct ParentReference {
 #[serde(rename_all = "camelCase")]
 struct RemoteItem {
     id: Option<String>,
+    folder: Option<IgnoredAny>,
     parent_reference: Option<ParentReference>,
 }
 
@@ -110,6 +111,11 @@ impl DriveItem {
         let remote = self.remote_item.as_ref()?;
         let drive = remote.parent_reference.as_ref()?.drive_id.clone()?;
         Some(Target { drive, item: remote.id.clone()? })
+    }
+
+    /// Whether a shortcut leads to a folder.
+    pub(crate) fn leads_to_folder(&self) -> bool {
+        self.remote_item.as_ref().is_some_and(|remote| remote.folder.is_some())
     }
 
     /// That drive's type.

@@ -16,6 +16,7 @@ use crate::entries::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_type::{FileType, StreamType};
 use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage, PreauthenticatedUrl};
+use crate::path::leaf;
 use crate::reach::{self, Root};
 use crate::sender::Deadline;
 use crate::table_name::extension;
@@ -40,7 +41,7 @@ pub(crate) async fn open(
     let kind = FileType::of(path).ok_or_else(|| unsupported_format(path))?;
     let record = connection.records.load()?;
     let graph = connection.graph(&record, Rc::default());
-    let follow = record.settings.follows_shortcuts() && record.settings.specific().is_none();
+    let follow = record.settings.follows_shortcuts();
     let found = find(&graph, &record.verified()?.roots, path, follow).await?;
     if let Some(item) = &found.item {
         readable(&found.path, item)?;
@@ -89,12 +90,14 @@ async fn find(graph: &Rc<Graph>, roots: &[Root], path: &str, follow: bool) -> Re
         };
     };
     match reach::item_at(graph, root, rest, follow, Deadline::default()).await {
-        Ok((_, item)) if rest.is_empty() => Ok(Found::new(&root.drive, root.name.clone(), item)),
-        Ok((at, item)) => {
+        Ok(at) if rest.is_empty() => Ok(Found::new(&root.drive, root.name.clone(), at.item)),
+        Ok(at) => {
+            let itself = at.crossed && at.root.name == path;
             // A shortcut to a file has a name of its own.
-            let path = if at.name == path { path.to_owned() } else { stored_path(path, &item) };
-            let mut found = Found::new(&at.drive, path, item);
-            found.file.through = (at.drive != root.drive).then(|| root.drive.clone());
+            let path = if itself { path.to_owned() } else { stored_path(path, &at.item) };
+            let through = at.through(root).map(str::to_owned);
+            let mut found = Found::new(&at.root.drive, path, at.item);
+            found.file.through = through;
             Ok(found)
         }
         Err(error) if error.kind != ErrorKind::NotFound || has_no_drive(&error) => Err(error),
@@ -207,7 +210,7 @@ struct Looked {
 
 impl Looked {
     /// What is to be kept of it.
-    fn kept(&self, options: &[(String, String)], head: &Head) -> Vec<cache::Kept> {
+    fn kept(&self, options: &[(String, String)], head: &Head) -> Vec<cache::Finding> {
         let bytes = Some(&head.bytes[..]).filter(|bytes| bytes.len() as u64 >= head.file.size);
         cache::of_format(&self.asked, options, &self.known, bytes)
     }
@@ -234,8 +237,7 @@ async fn look(
     if let Some(key) = asked.format_key(options)
         && let Some(known) = cache::format(connection.ports(), &key)?
     {
-        // It may have been moved since.
-        let file = FileRef { path: found.path.clone(), ..known.file };
+        let file = known.file.found_at(&found.file);
         let head = link.map(|link| Head::linked(&file, link));
         let known = Known { file, format: known.format };
         return Ok((Looked { asked, known, cached: Some(key) }, head));
@@ -263,7 +265,7 @@ async fn look_at_parquet(
     graph: &Rc<Graph>,
     found: Found,
     options: &[(String, String)],
-) -> Result<(ParquetTable, Tail, Option<cache::Kept>)> {
+) -> Result<(ParquetTable, Tail, Option<cache::Finding>)> {
     let options =
         ParquetOptions::from_pairs(options).map_err(|error| format_error(&found.path, &error))?;
     let link = found.item.as_ref().and_then(|item| item.download_link(graph.cloud));
@@ -292,7 +294,7 @@ async fn sniff(
         let download = Download::new(graph, file.clone(), link.clone(), Deadline::default(), false);
         let head = download.read_head(wanted).await?;
         let complete = head.bytes.len() as u64 >= head.file.size;
-        match StreamFormat::sniff(reach::leaf(&path), &head.bytes, complete, options) {
+        match StreamFormat::sniff(leaf(&path), &head.bytes, complete, options) {
             Ok(format) => return Ok((format, head)),
             Err(FormatError::SampleTooSmall { .. }) if wanted < LARGER_SAMPLE => {
                 wanted = LARGER_SAMPLE;

@@ -76,7 +76,7 @@ pub(crate) async fn open_all(
 }
 
 /// A file, whether it was known how it is read, and what of it is to be kept.
-type Opened = (Member, bool, Vec<cache::Kept>);
+type Opened = (Member, bool, Vec<cache::Finding>);
 
 async fn open_member(
     connection: &Rc<Connection>,
@@ -104,7 +104,9 @@ async fn open_member(
 
 /// The files that a pattern matches and that can be read, by path; and what could not be listed.
 async fn matching(lister: &Lister, glob: &Glob) -> Result<(Vec<Entry>, Vec<String>)> {
-    let wanted = Wanted { folder: glob.folder(), recursive: glob.is_deep(), few: false };
+    let pattern = glob.clone();
+    let behind = Rc::new(move |path: &str| pattern.matches(path) || pattern.reaches_into(path));
+    let wanted = Wanted { folder: glob.folder(), recursive: glob.is_deep(), few: false, behind };
     let mut entries = lister.entries(&wanted, Deadline::default()).await?;
     let matches = |entry: &Entry| {
         entry.item.kind == ItemKind::File

@@ -148,9 +148,12 @@ impl Settings {
     }
 
     /// Whether shortcuts to other drives are read too. An application by itself, which may read
-    /// every drive, is not led to another by whoever puts a shortcut into its own.
+    /// every drive, is not led to another by whoever puts a shortcut into its own; and picked items
+    /// are just those that were picked.
     pub(crate) fn follows_shortcuts(&self) -> bool {
-        self.follow_shortcuts.unwrap_or(true) && self.grant() != GrantType::ClientCredentials
+        self.follow_shortcuts.unwrap_or(true)
+            && self.grant() != GrantType::ClientCredentials
+            && self.specific().is_none()
     }
 
     /// How tokens are got; settled when the connection is made.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::connection::Connection;
 use crate::contract::{ColumnFilterSupport, Scan, ScanMetrics, ScanPlan, Split, Support};
 use crate::download::Download;
-use crate::entries::{Entries, Entry, Lister, Wanted};
+use crate::entries::{Entries, Entry, Lister, Wanted, anywhere};
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::filter::{Filter, Holds, Value};
 use crate::graph::Graph;
@@ -370,6 +370,8 @@ pub(crate) struct FilesReader {
     deadline: Deadline,
     entries: Option<Entries>,
     listed: bool,
+    /// The drive that is being listed has come to its end; others may come.
+    drive_listed: bool,
     waiting: VecDeque<Row>,
     fetching: FuturesOrdered<LocalFuture<'static, Result<Row>>>,
     /// Rows that may still be begun before the limit is reached.
@@ -391,6 +393,7 @@ impl FilesReader {
             deadline,
             entries: None,
             listed: false,
+            drive_listed: false,
             waiting: VecDeque::new(),
             fetching: FuturesOrdered::new(),
             rows: 0,
@@ -454,10 +457,15 @@ impl FilesReader {
             None => {
                 // Filters may pass over most of the drive before a limit is reached.
                 let few = self.scan.limit.is_some() && self.scan.filters.is_empty();
-                let wanted = Wanted { folder: "", recursive: true, few };
+                let wanted = Wanted { folder: "", recursive: true, few, behind: anywhere() };
                 self.lister.entries(&wanted, self.deadline).await?
             }
         };
+        // Not before it is known that more rows are wanted.
+        if std::mem::take(&mut self.drive_listed) && !entries.next_drive().await? {
+            self.listed = true;
+            return Ok(());
+        }
         let needs_details = self.scan.needs_details();
         let enough = match (entries.lacks_details(), needs_details) {
             // Where details decide which rows there are, many have to be looked at.
@@ -484,8 +492,8 @@ impl FilesReader {
         if ended && self.scan.deleted {
             self.list_deleted(&entries)?;
         }
-        self.listed = ended && !entries.next_drive().await?;
         self.warn(entries.warnings.drain(..));
+        self.drive_listed = ended;
         self.entries = Some(entries);
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::Tail;
 use super::fetch::Fetches;
 use crate::cache;
 use crate::contract::ScanMetrics;
-use crate::download::{Part, link_to};
+use crate::download::{FileRef, Part, link_to};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 use crate::sender::{Counters, Deadline};
@@ -28,6 +28,8 @@ type Group = (usize, RowGroupReader);
 /// Reads the rows of a split.
 pub(crate) struct ParquetReader {
     counters: Rc<Counters>,
+    /// As it was when the scan was planned.
+    asked: FileRef,
     fetches: Fetches,
     /// Where the footer is, and what is known of it.
     footer: Range<u64>,
@@ -61,6 +63,7 @@ impl ParquetReader {
         };
         Self {
             counters,
+            asked: scan.file.clone(),
             fetches: Fetches::new(graph, scan.file, link, deadline, tail),
             footer: scan.footer,
             options: scan.options,
@@ -76,6 +79,15 @@ impl ParquetReader {
     }
 
     pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let next = self.read_batch().await;
+        if matches!(&next, Err(error) if error.kind == ErrorKind::ChangedDuringRead) {
+            // The next one who opens it reads the file itself.
+            cache::forget_footer(self.fetches.graph.sender.ports(), &self.asked);
+        }
+        next
+    }
+
+    async fn read_batch(&mut self) -> Result<Option<RecordBatch>> {
         let deadline = self.fetches.deadline;
         if deadline.0.is_some() {
             deadline.check(self.fetches.graph.sender.ports().clock.now())?;
