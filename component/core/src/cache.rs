@@ -1,6 +1,6 @@
 //! What was found out about files, kept under their versions: how they are read, the bytes of small
-//! ones, and the footers of Parquet files. A version is the cTag, which moves with the content. How
-//! a file is read depends on its name too, and on the version of this crate.
+//! ones, and the footers of Parquet files. How a file is read depends on its name too, and on the
+//! version of this crate.
 //!
 //! The index knows what there is and how large; the oldest leaves when there is too much.
 
@@ -40,41 +40,24 @@ struct Index {
     entries: Vec<(String, usize)>,
 }
 
-/// A file's content at some time. Feeds leave the cTag out now and then; the eTag serves as well
-/// for what it is, but moves more often.
-#[derive(Debug, Clone)]
-pub(crate) struct Version {
-    file: FileRef,
-    e_tag: Option<String>,
+/// Under which something of a file's version is kept.
+fn key(file: &FileRef, domain: &str, options: &str) -> Option<String> {
+    let parts = [&file.drive, &file.item, file.version.as_deref()?, options];
+    Some(format!("{domain}-{}", &digest("onedrive-datasource cache 1", &parts)[..32]))
 }
 
-impl Version {
-    pub(crate) fn of(file: &FileRef, e_tag: Option<&str>) -> Self {
-        Self { file: file.clone(), e_tag: e_tag.map(str::to_owned) }
-    }
+/// Under which it is kept how a file of that name is read with these options.
+pub(crate) fn format_key(file: &FileRef, options: &[(String, String)]) -> Option<String> {
+    let how = (env!("CARGO_PKG_VERSION"), leaf(&file.path), options);
+    key(file, "format", &serde_json::to_string(&how).ok()?)
+}
 
-    /// Under which something of it is kept.
-    fn key(&self, domain: &str, tag: Option<&str>, options: &str) -> Option<String> {
-        let parts = [&self.file.drive, &self.file.item, tag?, options];
-        Some(format!("{domain}-{}", &digest("onedrive-datasource cache 1", &parts)[..32]))
-    }
+fn footer_key(file: &FileRef) -> Option<String> {
+    key(file, "footer", "")
+}
 
-    /// Under which it is kept how a file of that name is read with these options.
-    pub(crate) fn format_key(&self, options: &[(String, String)]) -> Option<String> {
-        let name = leaf(&self.file.path);
-        let how = (env!("CARGO_PKG_VERSION"), name, options);
-        let options = serde_json::to_string(&how).ok()?;
-        let tag = self.file.c_tag.as_deref().or(self.e_tag.as_deref());
-        self.key("format", tag, &options)
-    }
-
-    fn footer_key(&self) -> Option<String> {
-        self.key("footer", self.file.c_tag.as_deref(), "")
-    }
-
-    fn bytes_key(&self) -> Option<String> {
-        self.key("content", self.file.c_tag.as_deref(), "")
-    }
+fn bytes_key(file: &FileRef) -> Option<String> {
+    key(file, "content", "")
 }
 
 /// How a file is read, if that was found out before.
@@ -91,7 +74,7 @@ pub(crate) fn forget(ports: &Ports, key: &str) {
 /// The bytes of a file of this version, if they are kept.
 pub(crate) fn bytes(ports: &Ports, file: &FileRef) -> Result<Option<Vec<u8>>> {
     let small = file.size <= SMALL;
-    let Some(key) = Version::of(file, None).bytes_key().filter(|_| small) else { return Ok(None) };
+    let Some(key) = bytes_key(file).filter(|_| small) else { return Ok(None) };
     let value = ports.store.get(Bucket::Connection, &key)?;
     Ok(value.filter(|value| value.len() as u64 == file.size))
 }
@@ -107,7 +90,7 @@ pub(crate) struct Footer {
 
 /// The footer of a file of this version, if it is kept.
 pub(crate) fn footer(ports: &Ports, file: &FileRef) -> Result<Option<Footer>> {
-    let Some(key) = Version::of(file, None).footer_key() else { return Ok(None) };
+    let Some(key) = footer_key(file) else { return Ok(None) };
     let value = ports.store.get(Bucket::Connection, &key)?;
     Ok(value.and_then(|value| {
         let line = value.iter().position(|byte| *byte == b'\n')?;
@@ -120,7 +103,7 @@ pub(crate) fn footer(ports: &Ports, file: &FileRef) -> Result<Option<Footer>> {
 
 /// Forgets the footer, since the file turned out to be another one.
 pub(crate) fn forget_footer(ports: &Ports, file: &FileRef) {
-    if let Some(key) = Version::of(file, None).footer_key() {
+    if let Some(key) = footer_key(file) {
         forget(ports, &key);
     }
 }
@@ -130,17 +113,17 @@ pub(crate) type Finding = (String, Vec<u8>);
 
 /// How a file is read, and, of a small one, all its bytes.
 pub(crate) fn of_format(
-    asked: &Version,
+    asked: &FileRef,
     options: &[(String, String)],
     known: &Known,
     bytes: Option<&[u8]>,
 ) -> Vec<Finding> {
     let mut values = Vec::new();
-    if let (Some(key), Ok(value)) = (asked.format_key(options), serde_json::to_vec(known)) {
+    if let (Some(key), Ok(value)) = (format_key(asked, options), serde_json::to_vec(known)) {
         values.push((key, value));
     }
     let small = bytes.filter(|bytes| bytes.len() as u64 <= SMALL);
-    if let (Some(key), Some(bytes)) = (asked.bytes_key(), small) {
+    if let (Some(key), Some(bytes)) = (bytes_key(asked), small) {
         values.push((key, bytes.to_vec()));
     }
     values
@@ -151,7 +134,7 @@ pub(crate) fn of_footer(asked: &FileRef, footer: &Footer) -> Option<Finding> {
     if footer.bytes.len() > LARGEST_FOOTER {
         return None;
     }
-    let key = Version::of(asked, None).footer_key()?;
+    let key = footer_key(asked)?;
     let mut value = serde_json::to_vec(&footer.file).ok()?;
     value.push(b'\n');
     value.extend_from_slice(&footer.bytes);

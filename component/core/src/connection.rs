@@ -9,7 +9,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::cache;
-use crate::catalogue::Reading;
 use crate::contract::{ConnectionInfo, IdentityInfo, Split, TableInfo, TableKind};
 use crate::credential::{App, BearerSource, StoredCredential, Tokens};
 use crate::download::{Download, FileRef, Head};
@@ -24,6 +23,7 @@ use crate::record::{Record, Records, VERSION};
 use crate::sender::{Counters, Deadline, Sender};
 use crate::sign_in;
 use crate::split::{Planned, SplitSeal, Work};
+use crate::sync::Telling;
 use crate::table_name::{self, TableName};
 use crate::tables::changes::{self, ChangesReader, ChangesTable};
 use crate::tables::files::{self, FilesReader, FilesTable};
@@ -49,7 +49,7 @@ pub struct Connection {
     /// A listing whose next page may be asked for.
     pub(crate) listing: RefCell<Option<Listing>>,
     /// A telling of everything whose next page may be asked for.
-    pub(crate) reading: RefCell<Option<Reading>>,
+    pub(crate) telling: RefCell<Option<Telling>>,
 }
 
 impl Connection {
@@ -118,8 +118,8 @@ impl Connection {
     }
 
     fn with(ports: Rc<Ports>, records: Rc<Records>) -> Self {
-        let (kept, listing, reading) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Self { ports, records, kept, listing, reading }
+        let (kept, listing, telling) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { ports, records, kept, listing, telling }
     }
 
     /// What is known without asking the service.

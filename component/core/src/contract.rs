@@ -215,6 +215,16 @@ impl Progress {
     pub fn nothing_to_follow() -> Self {
         Self { state: RunState::Current, ..Self::default() }
     }
+
+    /// Counts in what another run did; which run it was, and its items, stay those of this one.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.added += other.added;
+        self.modified += other.modified;
+        self.deleted += other.deleted;
+        self.errors += other.errors;
+        self.throttled += other.throttled;
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,12 +38,16 @@ pub(crate) const UNKNOWN_SIZE: u64 = u64::MAX;
 pub(crate) struct FileRef {
     pub(crate) drive: String,
     pub(crate) item: String,
-    /// The drive of the connection whose shortcut leads to it, where that is another one.
+    /// The drive of the connection whose shortcut leads to it, if one does.
     #[serde(default)]
     pub(crate) through: Option<String>,
     /// For messages.
     pub(crate) path: String,
     pub(crate) c_tag: Option<String>,
+    /// Names its content: the cTag, or the item's eTag where a feed leaves that out, as it does now
+    /// and then. The eTag serves as well, but moves more often.
+    #[serde(default)]
+    pub(crate) version: Option<String>,
     /// What the transfer said once there was one, else the metadata.
     pub(crate) size: u64,
     /// Of the bytes, as the download host gave it.
@@ -61,10 +65,13 @@ impl FileRef {
         path: String,
         size: Option<u64>,
         c_tag: Option<String>,
+        e_tag: Option<String>,
     ) -> Self {
         let size = size.unwrap_or(UNKNOWN_SIZE);
         let (drive, item) = (drive.to_owned(), item.to_owned());
-        Self { drive, item, through: None, path, c_tag, size, e_tag: None, measured: false }
+        let version = c_tag.clone().or(e_tag);
+        let (through, e_tag, measured) = (None, None, false);
+        Self { drive, item, through, path, c_tag, version, size, e_tag, measured }
     }
 
     /// As it was read before, where it was found now: it may have been moved since, or be reached
@@ -172,6 +179,11 @@ impl Download {
         (download.position, download.until) = (range.start, range.end);
         download.next_length = range.end - range.start;
         download
+    }
+
+    /// The tag of the bytes, as far as a transfer told it.
+    pub(crate) fn e_tag(&self) -> Option<&str> {
+        self.file.e_tag.as_deref()
     }
 
     /// Reads to the end of the part, or of the file if that turns out to come first.

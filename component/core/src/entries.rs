@@ -25,7 +25,7 @@ const WARNINGS: usize = 20;
 pub(crate) struct Entry {
     pub(crate) path: String,
     pub(crate) drive: Rc<str>,
-    /// The drive of the connection whose shortcut leads to it, where that is another one.
+    /// The drive of the connection whose shortcut leads to it, if one does.
     pub(crate) through: Option<Rc<str>>,
     pub(crate) item: Item,
 }
@@ -34,8 +34,8 @@ impl Entry {
     /// It, as a file to be read; its version is a detail.
     pub(crate) fn file(&self) -> FileRef {
         let Item { id, size, details, .. } = &self.item;
-        let c_tag = details.c_tag.clone();
-        let mut file = FileRef::new(&self.drive, id, self.path.clone(), *size, c_tag);
+        let (c_tag, e_tag) = (details.c_tag.clone(), details.e_tag.clone());
+        let mut file = FileRef::new(&self.drive, id, self.path.clone(), *size, c_tag, e_tag);
         file.through = self.through.as_deref().map(str::to_owned);
         file
     }
@@ -48,12 +48,15 @@ pub(crate) struct Wanted<'a> {
     pub(crate) recursive: bool,
     /// Only some of the first are needed.
     pub(crate) few: bool,
-    /// Which shortcuts can lead to any of them, by path.
-    pub(crate) behind: Rc<dyn Fn(&str) -> bool>,
+    /// Which folders can hold any of them, and which shortcuts can lead to any, by path. Only those
+    /// are asked for.
+    pub(crate) enters: Enters,
 }
 
-/// Any shortcut can.
-pub(crate) fn anywhere() -> Rc<dyn Fn(&str) -> bool> {
+pub(crate) type Enters = Rc<dyn Fn(&str) -> bool>;
+
+/// All can.
+pub(crate) fn anywhere() -> Enters {
     Rc::new(|_| true)
 }
 
@@ -78,11 +81,16 @@ impl Lister {
     }
 
     pub(crate) fn catalogue(&self, root: &Root) -> Catalogue {
+        self.catalogue_of(&root.drive)
+    }
+
+    pub(crate) fn catalogue_of(&self, drive: &str) -> Catalogue {
         Catalogue {
             graph: Rc::clone(&self.graph),
-            drive: Rc::from(root.drive.as_str()),
+            drive: Rc::from(drive),
             person: Rc::from(self.verified.identity.person.as_str()),
             max_age: self.max_age,
+            own: self.verified.roots.iter().any(|root| root.drive == drive),
         }
     }
 
@@ -93,24 +101,68 @@ impl Lister {
             Some(root) => self.listed(root, wanted, enumerate, deadline).await?,
             None => None,
         };
-        let source = match known {
-            Some(listed) => Source::Catalogue(Box::new(listed)),
-            None => {
+        let as_of = known.as_ref().and_then(|listed| listed.state.as_of);
+        let (source, crossed) = match known {
+            Some(listed) => (Source::Catalogue(Box::new(listed)), false),
+            None if wanted.folder.is_empty() => {
                 let (graph, roots) = (Rc::clone(&self.graph), &self.verified.roots);
-                Source::Walk(Walk::start(graph, roots, wanted, self.follow, deadline).await?)
+                (Source::Walk(Walk::of_roots(graph, roots, wanted, deadline)), false)
             }
+            None => self.in_folder(wanted, deadline).await?,
         };
         Ok(Entries {
             shortcuts: VecDeque::new(),
             shortcut: None,
-            follow: self.follow && !matches!(&source, Source::Walk(walk) if walk.crossed()),
-            behind: Rc::clone(&wanted.behind),
+            follow: self.follow && !crossed,
+            enters: Rc::clone(&wanted.enters),
             lister: self.clone(),
             recursive: wanted.recursive,
             deadline,
             source,
-            warnings: Vec::new(),
+            warnings: as_of.map(being_read_anew).into_iter().collect(),
         })
+    }
+
+    /// The folder that is wanted, and whether a shortcut led there; those in there are not followed.
+    async fn in_folder(&self, wanted: &Wanted<'_>, deadline: Deadline) -> Result<(Source, bool)> {
+        let (path, graph) = (wanted.folder, Rc::clone(&self.graph));
+        let (root, rest) =
+            reach::locate(&self.verified.roots, path).ok_or_else(|| no_folder(path))?;
+        if rest.is_empty() {
+            let walk = Walk::of_folder(graph, &root.drive, root.item.clone(), wanted, deadline);
+            return Ok((Source::Walk(walk), false));
+        }
+        let found = reach::item_at(&graph, root, rest, self.follow, deadline).await;
+        let at = found.map_err(|error| match error.kind {
+            ErrorKind::NotFound => no_folder(path),
+            _ => error,
+        })?;
+        let through = at.through(root).map(Rc::from);
+        if at.crossed
+            && let Some((catalogue, state)) = self.followed(&at.root, deadline).await?
+            && let Some(walk) = state.tree.walk_in(Some(&at.item.id), "", wanted.recursive)
+        {
+            let (base, name, walk) = (Some(at.item.id), path.to_owned(), Some(walk));
+            let listed = Listed { catalogue, base, name, through, state, walk, itself: None };
+            return Ok((Source::Catalogue(Box::new(listed)), true));
+        }
+        let walk = Walk::of_folder(graph, &at.root.drive, Some(at.item.id), wanted, deadline);
+        Ok((Source::Walk(walk.through(through)), at.crossed))
+    }
+
+    /// What a shortcut's drive holds, if it was followed before: it may be large, and foreign. One
+    /// that is gone is for the walk to find out.
+    async fn followed(
+        &self,
+        shortcut: &Root,
+        deadline: Deadline,
+    ) -> Result<Option<(Catalogue, catalogue::Listed)>> {
+        let catalogue = self.catalogue(shortcut);
+        match catalogue.list(false, deadline).await {
+            Ok(state) => Ok(state.map(|state| (catalogue, state))),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn listed(
@@ -138,7 +190,7 @@ pub(crate) struct Entries {
     deadline: Deadline,
     source: Source,
     follow: bool,
-    behind: Rc<dyn Fn(&str) -> bool>,
+    enters: Enters,
     /// Shortcuts that were met.
     shortcuts: VecDeque<Root>,
     /// The one that is being listed.
@@ -174,16 +226,15 @@ impl Entries {
             Source::Walk(walk) => {
                 let page = walk.next_page().await;
                 let left = WARNINGS.saturating_sub(self.warnings.len());
-                let denied = walk.denied.drain(..).map(|path| reach::unreadable(&path));
-                self.warnings.extend(denied.take(left));
-                page?
+                self.warnings.extend(walk.unlisted.drain(..).take(left));
+                page.map_err(|error| self.behind(error))?
             }
             Source::Catalogue(listed) => listed.next_folder(),
             Source::Ended => None,
         };
         if let Some(entries) = page.as_mut().filter(|_| self.follow && self.shortcut.is_none()) {
             let shortcuts = entries.extract_if(.., |entry| entry.item.target.is_some());
-            let roots = shortcuts.filter(|entry| (self.behind)(&entry.path));
+            let roots = shortcuts.filter(|entry| (self.enters)(&entry.path));
             let roots = roots.filter_map(|Entry { path, item, .. }| {
                 Some(Root::of_shortcut(path, item.target.as_ref()?))
             });
@@ -195,11 +246,23 @@ impl Entries {
     /// Goes on with what the next shortcut leads to, once there are no more pages; false if there
     /// is none.
     pub(crate) async fn next_drive(&mut self) -> Result<bool> {
+        let next = self.go_on().await;
+        next.map_err(|error| self.behind(error))
+    }
+
+    async fn go_on(&mut self) -> Result<bool> {
         if self.shortcut.is_none() {
-            // A drive is asked once what changed, however many shortcuts lead to it.
-            self.shortcuts.make_contiguous().sort_by(|a, b| a.drive.cmp(&b.drive));
+            // A drive is asked once what changed, however many shortcuts lead to it; the one that is
+            // at hand comes first.
+            let at_hand = match &self.source {
+                Source::Catalogue(listed) => Some(Rc::clone(&listed.catalogue.drive)),
+                _ => None,
+            };
+            let order = |root: &Root| (at_hand.as_deref() != Some(&root.drive), root.drive.clone());
+            self.shortcuts.make_contiguous().sort_by_cached_key(order);
         }
         let Some(shortcut) = self.shortcuts.pop_front() else { return Ok(false) };
+        self.shortcut = Some(shortcut.clone());
         let known = match std::mem::replace(&mut self.source, Source::Ended) {
             Source::Catalogue(listed) if *listed.catalogue.drive == *shortcut.drive => {
                 Some((listed.catalogue, listed.state))
@@ -207,7 +270,10 @@ impl Entries {
             before => {
                 // One drive in memory at a time.
                 drop(before);
-                self.followed(&shortcut).await?
+                let known = self.lister.followed(&shortcut, self.deadline).await?;
+                let as_of = known.as_ref().and_then(|(_, state)| state.as_of);
+                self.warnings.extend(as_of.map(being_read_anew));
+                known
             }
         };
         let through = self.lister.root().map(|root| Rc::from(root.drive.as_str()));
@@ -223,30 +289,44 @@ impl Entries {
                     folder: "",
                     recursive: self.recursive,
                     few: false,
-                    behind: anywhere(),
+                    enters: Rc::clone(&self.enters),
                 };
-                let walk = Walk::start(graph, roots, &wanted, false, self.deadline).await?;
+                let walk = Walk::of_roots(graph, roots, &wanted, self.deadline);
                 Source::Walk(walk.through(through))
             }
         };
-        self.shortcut = Some(shortcut);
         Ok(true)
     }
 
-    /// What a shortcut's drive holds, if it was followed before: it may be large, and foreign. One
-    /// that is gone is for the walk to find out.
-    async fn followed(&self, shortcut: &Root) -> Result<Option<(Catalogue, catalogue::Listed)>> {
-        let catalogue = self.lister.catalogue(shortcut);
-        match catalogue.list(false, self.deadline).await {
-            Ok(state) => Ok(state.map(|state| (catalogue, state))),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+    /// An error of what a shortcut leads to says so; others are of the whole connection.
+    fn behind(&self, error: Error) -> Error {
+        let whole = [ErrorKind::AuthRequired, ErrorKind::Throttled, ErrorKind::DeadlineExceeded];
+        match &self.shortcut {
+            Some(shortcut) if !whole.contains(&error.kind) => {
+                reach::unlistable(&shortcut.name, error)
+            }
+            _ => error,
         }
+    }
+
+    /// The path of the shortcut that is being listed.
+    pub(crate) fn shortcut(&self) -> Option<&str> {
+        self.shortcut.as_ref().map(|shortcut| shortcut.name.as_str())
     }
 
     /// Whether items come without their details.
     pub(crate) fn lacks_details(&self) -> bool {
         matches!(self.source, Source::Catalogue(_))
+    }
+
+    /// Keeps what was found out of entries beside what the drive's feed tells; that it cannot be
+    /// kept stops nobody.
+    pub(crate) fn supplement(&mut self, items: Vec<Item>) {
+        if let Source::Catalogue(listed) = &mut self.source
+            && !items.is_empty()
+        {
+            let _ = listed.catalogue.supplement(&mut listed.state, items);
+        }
     }
 
     /// What was deleted lately, and when that was seen; `None` where no history is kept.
@@ -303,4 +383,17 @@ impl Listed {
     fn entry(&self, path: String, item: Item) -> Entry {
         Entry { path, drive: Rc::clone(&self.catalogue.drive), through: self.through.clone(), item }
     }
+}
+
+fn no_folder(folder: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("There is no folder `{folder}` here."))
+}
+
+fn being_read_anew(as_of: TimestampMs) -> String {
+    let time = chrono::DateTime::from_timestamp_millis(as_of).unwrap_or_default();
+    let time = time.format("%Y-%m-%d %H:%M:%S");
+    format!(
+        "The drive is being read anew; until that is done it is listed as it was at {time} UTC. \
+         REFRESH DATABASE … reads it to the end."
+    )
 }

@@ -105,7 +105,8 @@ pub(crate) struct Details {
     pub(crate) mime_type: Option<String>,
     /// The quickXorHash in base64, which both kinds of accounts have.
     pub(crate) hash: Option<String>,
-    /// Who created it: the address, else the name.
+    /// Who created it: the address, else the name. Empty where it is known that nobody is told, as
+    /// of what an application made.
     pub(crate) owner: Option<String>,
     pub(crate) web_url: Option<String>,
     pub(crate) shared: bool,

@@ -52,6 +52,7 @@ mod item;
 mod lease;
 mod listing;
 mod opening;
+mod owners;
 mod params;
 mod path;
 pub mod ports;

@@ -57,11 +57,11 @@ impl Connection {
             check_path(folder)?;
         }
         let start = prefix.to_lowercase();
-        let behind = Rc::new(move |path: &str| {
+        let enters = Rc::new(move |path: &str| {
             let path = format!("{}/", path.to_lowercase());
             path.starts_with(&start) || start.starts_with(&path)
         });
-        let wanted = Wanted { folder, recursive: request.recursive, few: false, behind };
+        let wanted = Wanted { folder, recursive: request.recursive, few: false, enters };
         let walk = lister.entries(&wanted, Deadline::default()).await?;
         let mut listing =
             Listing { request, walk, walked: false, waiting: VecDeque::new(), given: 0 };

@@ -68,18 +68,14 @@ impl Root {
 
     /// The name of a table from where it is in the drive, if it is in here.
     pub(crate) fn table_name(&self, path_in_drive: &str) -> Option<String> {
-        let rest = under(path_in_drive, self.path.as_deref()?)?;
-        Some(match (self.name.as_str(), rest) {
-            ("", rest) => rest.to_owned(),
-            (name, "") => name.to_owned(),
-            (name, rest) => format!("{name}/{rest}"),
-        })
+        let rest = under_any_case(path_in_drive, self.path.as_deref()?)?;
+        Some(join(&self.name, rest))
     }
 }
 
 /// The root that a table's name leads into, and what is left of the name there.
 pub(crate) fn locate<'a>(roots: &'a [Root], path: &'a str) -> Option<(&'a Root, &'a str)> {
-    roots.iter().find_map(|root| Some((root, under(path, &root.name)?)))
+    roots.iter().find_map(|root| Some((root, under_any_case(path, &root.name)?)))
 }
 
 /// The shortcut that a path in a root goes through, as a root of its own, and what is left of the
@@ -114,7 +110,7 @@ async fn across<'a>(
 }
 
 /// What is left of a path under a folder, whatever the case of its letters.
-fn under<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+fn under_any_case<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     if folder.is_empty() {
         return Some(path);
     }
@@ -307,6 +303,19 @@ fn no_access(path: &str, error: Error) -> Error {
 /// Of something behind a shortcut.
 pub(crate) fn unreadable(path: &str) -> String {
     format!("`{path}` is in another drive, by a shortcut, and this connection may not read it.")
+}
+
+/// An error of what a shortcut leads to.
+pub(crate) fn unlistable(path: &str, error: Error) -> Error {
+    let message =
+        format!("What the shortcut `{path}` leads to cannot be listed. {}", error.message);
+    let hint = "Try again later; `follow_shortcuts` = false leaves shortcuts out.".to_owned();
+    Error { message, hint: Some(hint), ..error }
+}
+
+/// Of something that a shortcut led to.
+pub(crate) fn gone(path: &str) -> String {
+    format!("`{path}` is a shortcut to something that is not there any more.")
 }
 
 async fn picked(graph: &Rc<Graph>, items: &[SelectedItem]) -> Result<Vec<Root>> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{Catalogue, Ended, Scope, ended, no_folder};
+use crate::catalogue::{Catalogue, Ended, Reading, Scope, ended, no_folder};
 use crate::connection::Connection;
-use crate::contract::{ChangePage, Progress};
+use crate::contract::{ChangePage, Progress, RunState};
 use crate::entries::Lister;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{DriveItem, GraphUrl};
@@ -16,11 +16,17 @@ use crate::ports::{Bucket, Ports, TimestampMs};
 use crate::reach::Root;
 use crate::sender::{Counters, Deadline, millis};
 
-/// The scope that is everything the connection reads.
+/// The scope that is everything the connection reads of its drive; what shortcuts lead to is told
+/// under the shortcuts' ids.
 pub(crate) const ROOT: &str = "root";
 /// Folders whose state is remembered.
 const SCOPES: usize = 100;
 const KEY: &str = "sync-scopes";
+/// The drives that shortcuts lead to and whose changes were asked for.
+const FOLLOWED_KEY: &str = "sync-followed";
+const MOST_FOLLOWED: usize = 20;
+/// How long one call works on those.
+const FOLLOWED_MS: i64 = 30_000;
 /// Tries of a write that others may overtake.
 const TRIES: usize = 10;
 
@@ -39,15 +45,50 @@ pub(crate) struct ScopeState {
 
 impl Connection {
     /// Works on a current catalogue for about as long as `budget`; call it again while it works.
+    /// With everything, the drives that shortcuts lead to are brought up to date at the end, as far
+    /// as they are followed.
     pub async fn refresh(&self, scope: &str, budget: Duration) -> Result<Progress> {
         let lister = self.lister()?;
-        if lister.root().is_none() {
-            return Ok(Progress::nothing_to_follow());
-        }
+        let Some(root) = lister.root() else { return Ok(Progress::nothing_to_follow()) };
         let asked = folder_of(scope)?;
         let until = self.ports().clock.now().saturating_add(millis(budget));
-        let asked = Asked::of(&lister, asked, None, Deadline(Some(until))).await?;
-        asked.catalogue.refresh(budget).await
+        let asked = match asked {
+            None => None,
+            Some(id) => Asked::shortcut(&lister, root, id, Deadline(Some(until))).await?,
+        };
+        let catalogue = asked.as_ref().map_or_else(|| lister.catalogue(root), Asked::catalogue);
+        let mut progress = catalogue.refresh(budget).await?;
+        if scope == ROOT && progress.state == RunState::Current && lister.follow {
+            self.refresh_followed(&lister, budget, &mut progress).await?;
+        }
+        Ok(progress)
+    }
+
+    /// What cannot be had of another drive takes nothing along.
+    async fn refresh_followed(
+        &self,
+        lister: &Lister,
+        budget: Duration,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let clock = &self.ports().clock;
+        let until = clock.now().saturating_add(FOLLOWED_MS);
+        for drive in followed(self.ports())?.1 {
+            let catalogue = lister.catalogue_of(&drive);
+            // It may have been told of, and never been read to its end.
+            if catalogue.summary()?.is_none() {
+                continue;
+            }
+            loop {
+                match catalogue.refresh(budget).await {
+                    Ok(Progress { state: RunState::Working, .. }) if clock.now() < until => {}
+                    Ok(other) => break progress.add(&other),
+                    Err(error) if error.kind == ErrorKind::AuthRequired => return Err(error),
+                    Err(_) => break progress.errors += 1,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// One page of what changed since a cursor; without one, everything as added.
@@ -63,19 +104,33 @@ impl Connection {
         deadline: Deadline,
     ) -> Result<ChangePage> {
         let lister = self.lister_counted(Rc::clone(counters))?;
-        let asked = folder_of(scope)?;
-        let Asked { catalogue, scope, prefix, named } =
-            Asked::of(&lister, asked, cursor, deadline).await?;
-        let mut reading = self.reading.take();
-        let mut page = catalogue.changes(scope, cursor, &mut reading, deadline).await?;
-        self.reading.replace(reading);
+        let folder = folder_of(scope)?;
+        let mut telling = match self.telling.take() {
+            Some(kept) if kept.goes_on(scope, cursor) => kept,
+            _ => Telling::begin(&lister, scope, folder, cursor, deadline).await?,
+        };
+        let mut page = match telling.page(cursor, deadline).await {
+            // A shortcut within the drive has cursors of the drive itself.
+            Err(error) if error.kind == ErrorKind::NotFound && telling.asked.unlooked => {
+                let (Some(root), Some(id)) = (lister.root(), folder) else { return Err(error) };
+                let shortcut = Asked::shortcut(&lister, root, id, deadline).await?;
+                telling.asked = shortcut.ok_or(error)?;
+                telling.page(cursor, deadline).await?
+            }
+            page => page?,
+        };
+        let Asked { prefix, named, .. } = &telling.asked;
         for change in &mut page.changes {
             for path in [&mut change.path, &mut change.previous_path] {
-                *path = path.take().map(|path| join(&prefix, &path));
+                *path = path.take().map(|path| join(prefix, &path));
             }
         }
-        if let Some(folder) = asked {
-            remember(self.ports(), folder, &named, &page);
+        if let Some(folder) = folder {
+            remember(self.ports(), folder, named, &page);
+        }
+        if page.more {
+            telling.cursor.clone_from(&page.cursor);
+            self.telling.replace(Some(telling));
         }
         Ok(page)
     }
@@ -104,6 +159,48 @@ impl Connection {
     }
 }
 
+/// A telling that takes several pages, kept between two of them.
+pub(crate) struct Telling {
+    scope: String,
+    /// Where the last page ended.
+    cursor: String,
+    asked: Asked,
+    reading: Option<Reading>,
+}
+
+impl Telling {
+    async fn begin(
+        lister: &Lister,
+        scope: &str,
+        folder: Option<&str>,
+        cursor: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<Self> {
+        let root = lister.root().ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "Changes of picked items cannot be followed.")
+                .hint("Connect to the whole drive or to a folder of it.")
+        })?;
+        let mut own = Asked::folder(lister, root, folder);
+        // Whoever has a cursor of the drive asked for one of its folders before, nearly always.
+        own.unlooked = cursor.is_some_and(|cursor| own.catalogue.gave(cursor));
+        let shortcut = match folder.filter(|_| !own.unlooked) {
+            None => None,
+            Some(id) => Asked::shortcut(lister, root, id, deadline).await?,
+        };
+        let (scope, cursor, reading) = (scope.to_owned(), String::new(), None);
+        Ok(Self { scope, cursor, asked: shortcut.unwrap_or(own), reading })
+    }
+
+    fn goes_on(&self, scope: &str, cursor: Option<&str>) -> bool {
+        self.scope == scope && cursor == Some(&self.cursor)
+    }
+
+    async fn page(&mut self, cursor: Option<&str>, deadline: Deadline) -> Result<ChangePage> {
+        let Asked { catalogue, scope, .. } = &self.asked;
+        catalogue.changes(scope.clone(), cursor, &mut self.reading, deadline).await
+    }
+}
+
 /// What is asked for, and where its changes are told.
 struct Asked {
     catalogue: Catalogue,
@@ -112,54 +209,56 @@ struct Asked {
     prefix: String,
     /// The drive in which the scope has its id.
     named: String,
+    /// Whether it was not looked up if the id is a shortcut's.
+    unlooked: bool,
 }
 
 impl Asked {
-    /// A folder is followed with the drive it is in, and a shortcut to one with the drive it leads
-    /// to.
-    async fn of(
+    /// A folder is followed with the drive it is in.
+    fn folder(lister: &Lister, root: &Root, folder: Option<&str>) -> Self {
+        let (base, named) = (root.item.clone(), root.drive.clone());
+        let scope = Scope { folder: folder.map(str::to_owned).or_else(|| base.clone()), base };
+        let (catalogue, prefix) = (lister.catalogue(root), String::new());
+        Self { catalogue, scope, prefix, named, unlooked: false }
+    }
+
+    /// A shortcut is followed with the drive that it leads to; none if the id is not a shortcut's.
+    async fn shortcut(
         lister: &Lister,
-        asked: Option<&str>,
-        cursor: Option<&str>,
+        root: &Root,
+        id: &str,
         deadline: Deadline,
-    ) -> Result<Self> {
-        let root = lister.root().ok_or_else(|| {
-            Error::new(ErrorKind::Unsupported, "Changes of picked items cannot be followed.")
-                .hint("Connect to the whole drive or to a folder of it.")
-        })?;
-        let (catalogue, named) = (lister.catalogue(root), root.drive.clone());
-        if let Some(id) = asked.filter(|_| lister.follow)
-            && !cursor.is_some_and(|cursor| catalogue.gave(cursor))
-        {
-            let url = GraphUrl::item(lister.graph.cloud, &root.drive, id)?;
-            let item = match lister.graph.json::<DriveItem>(&url, deadline).await {
-                Ok(item) => Some(item),
-                Err(error) if error.kind == ErrorKind::NotFound || is_no_id(&error) => None,
-                Err(error) => return Err(error),
-            };
-            if let Some(item) = item
-                && let Some(target) = item.target()
-            {
-                if !item.leads_to_folder() {
-                    return Err(no_folder());
-                }
-                let root = root.as_it_is_now(&lister.graph).await?;
-                let path = item.path_in_drive().and_then(|path| root.table_name(&path));
-                let prefix = match (path, &root.item) {
-                    (Some(path), _) => path,
-                    (None, None) => item.name.clone(),
-                    // Of a folder only what is in it may be told.
-                    (None, Some(_)) => return Err(no_folder()),
-                };
-                let catalogue = lister.catalogue(&Root::of_shortcut(prefix.clone(), &target));
-                let folder = Some(target.item);
-                let scope = Scope { base: folder.clone(), folder };
-                return Ok(Self { catalogue, scope, prefix, named });
-            }
+    ) -> Result<Option<Self>> {
+        if !lister.follow {
+            return Ok(None);
         }
-        let base = root.item.clone();
-        let scope = Scope { folder: asked.map(str::to_owned).or_else(|| base.clone()), base };
-        Ok(Self { catalogue, scope, prefix: String::new(), named })
+        let url = GraphUrl::item(lister.graph.cloud, &root.drive, id)?;
+        let item = match lister.graph.json::<DriveItem>(&url, deadline).await {
+            Ok(item) => item,
+            Err(error) if error.kind == ErrorKind::NotFound || is_no_id(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(target) = item.target() else { return Ok(None) };
+        if !item.leads_to_folder() {
+            return Err(no_folder());
+        }
+        let here = root.as_it_is_now(&lister.graph).await?;
+        let path = item.path_in_drive().and_then(|path| here.table_name(&path));
+        let prefix = match (path, &here.item) {
+            (Some(path), _) => path,
+            (None, None) => item.name.clone(),
+            // Of a folder only what is in it may be told.
+            (None, Some(_)) => return Err(no_folder()),
+        };
+        follow(lister.graph.sender.ports(), &target.drive);
+        let catalogue = lister.catalogue_of(&target.drive);
+        let (folder, named) = (Some(target.item), root.drive.clone());
+        let scope = Scope { base: folder.clone(), folder };
+        Ok(Some(Self { catalogue, scope, prefix, named, unlooked: false }))
+    }
+
+    fn catalogue(&self) -> Catalogue {
+        self.catalogue.clone()
     }
 }
 
@@ -173,6 +272,31 @@ fn folder_of(scope: &str) -> Result<Option<&str>> {
         ROOT => Ok(None),
         id if !id.is_empty() && id.len() <= 512 => Ok(Some(id)),
         _ => Err(Error::new(ErrorKind::InvalidParams, "The scope is neither `root` nor an id.")),
+    }
+}
+
+/// The drives that are followed beside the connection's own.
+fn followed(ports: &Ports) -> Result<(Option<Vec<u8>>, Vec<String>)> {
+    let bytes = ports.store.get(Bucket::Connection, FOLLOWED_KEY)?;
+    let drives = bytes.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+    Ok((bytes, drives.unwrap_or_default()))
+}
+
+/// Remembers that a drive is followed. That it cannot be written stops nobody.
+fn follow(ports: &Ports, drive: &str) {
+    for _ in 0..TRIES {
+        let Ok((before, mut drives)) = followed(ports) else { return };
+        if drives.iter().any(|known| known == drive) {
+            return;
+        }
+        drives.push(drive.to_owned());
+        drives.drain(..drives.len().saturating_sub(MOST_FOLLOWED));
+        let Ok(after) = serde_json::to_vec(&drives) else { return };
+        let store = &ports.store;
+        match store.compare_and_swap(Bucket::Connection, FOLLOWED_KEY, before.as_deref(), &after) {
+            Ok(false) => {}
+            Ok(true) | Err(_) => return,
+        }
     }
 }
 

@@ -94,7 +94,7 @@ fn identity(
     let object_id = tokens.access.as_ref().and_then(object_id_of);
     let application = settings.grant() == GrantType::ClientCredentials;
     let me = me.unwrap_or_default();
-    let own_id = own.as_ref().map(|own| canonical_drive(&own.id));
+    let own_id = own.as_ref().map(|own| own.id.clone());
     let owner = own.and_then(|own| own.owner).and_then(|owner| owner.user).unwrap_or_default();
     let account_id = owner.id.or(me.id).or_else(|| object_id.clone());
     let person = match (application, own_id, &account_id) {
@@ -133,12 +133,6 @@ pub(crate) fn pause_key(app: &App) -> String {
     digest("onedrive-datasource pause 1", &[&app.directory, client])
 }
 
-/// Personal drive ids come in either case and may lack a leading zero.
-fn canonical_drive(id: &str) -> String {
-    let personal = id.len() <= 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    if personal { format!("{:0>16}", id.to_ascii_lowercase()) } else { id.to_owned() }
-}
-
 impl Identity {
     /// A connection stays with the person that it was made for, and keeps its id. Whoever has no
     /// OneDrive, or could not read it then, is known by the account.
@@ -161,12 +155,6 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_personal_drive_id_is_the_same_in_either_case_and_without_its_zero() {
-        assert_eq!(canonical_drive("0A0AA0A000A000A0"), canonical_drive("a0aa0a000a000a0"));
-        assert_ne!(canonical_drive("b!AbC"), canonical_drive("b!abc"));
-    }
 
     fn identity(person: &str, account: Option<&str>) -> Identity {
         Identity {

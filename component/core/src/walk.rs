@@ -3,14 +3,14 @@
 //!
 //! It stands in wherever the drive offers no feed, and serves those who want only a little.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 
-use crate::entries::{Entry, Wanted};
+use crate::entries::{Enters, Entry, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, GraphUrl, ItemPage};
 use crate::item::Item;
@@ -37,6 +37,13 @@ struct Folder {
     seen: HashSet<u64>,
 }
 
+impl Folder {
+    fn first(path: &str, drive: &str, id: Option<String>, alone: bool) -> Self {
+        let (path, drive, seen) = (path.to_owned(), Rc::from(drive), HashSet::new());
+        Self { path, drive, id, alone, start: true, seen }
+    }
+}
+
 type PageFuture = LocalFuture<'static, (Folder, Result<ItemPage>)>;
 
 /// The walk; `next_page` until `None`.
@@ -44,72 +51,61 @@ pub(crate) struct Walk {
     graph: Rc<Graph>,
     deadline: Deadline,
     recursive: bool,
-    /// The drive whose shortcut led here, where this is another one.
+    enters: Enters,
+    /// The drive whose shortcut led here, if one did.
     through: Option<Rc<str>>,
-    /// A shortcut led to the folder that was asked for.
-    crossed: bool,
-    /// Paths in there that may not be read.
-    pub(crate) denied: Vec<String>,
-    waiting: std::collections::VecDeque<Folder>,
+    /// Sentences about what in there cannot be listed.
+    pub(crate) unlisted: Vec<String>,
+    waiting: VecDeque<Folder>,
     in_flight: FuturesOrdered<PageFuture>,
 }
 
 impl Walk {
-    /// From the roots, or from the folder of a path, which may go through a shortcut.
-    pub(crate) async fn start(
+    /// From the roots.
+    pub(crate) fn of_roots(
         graph: Rc<Graph>,
         roots: &[Root],
         wanted: &Wanted<'_>,
-        follow: bool,
         deadline: Deadline,
-    ) -> Result<Self> {
-        let first = |path: &str, drive: &str, id: Option<String>, alone: bool| Folder {
-            path: path.to_owned(),
-            drive: Rc::from(drive),
-            id,
-            alone,
-            start: true,
-            seen: HashSet::new(),
-        };
-        let (folder, recursive) = (wanted.folder, wanted.recursive);
-        let (mut through, mut crossed) = (None, false);
-        let waiting = match (folder, roots) {
-            ("", [root]) if root.name.is_empty() => {
-                [first("", &root.drive, root.item.clone(), false)].into()
-            }
-            ("", roots) => {
-                let alone = |root: &Root| first(&root.name, &root.drive, root.item.clone(), true);
-                roots.iter().map(alone).collect()
-            }
-            (folder, roots) => {
-                let (root, rest) = reach::locate(roots, folder).ok_or_else(|| no_folder(folder))?;
-                if rest.is_empty() {
-                    [first(folder, &root.drive, root.item.clone(), false)].into()
-                } else {
-                    let found = reach::item_at(&graph, root, rest, follow, deadline).await;
-                    let at = found.map_err(|error| match error.kind {
-                        ErrorKind::NotFound => no_folder(folder),
-                        _ => error,
-                    })?;
-                    crossed = at.crossed;
-                    through = at.through(root).map(Rc::from);
-                    [first(folder, &at.root.drive, Some(at.item.id), false)].into()
-                }
-            }
-        };
-        let in_flight = FuturesOrdered::new();
-        let denied = Vec::new();
-        Ok(Self { graph, deadline, recursive, through, crossed, denied, waiting, in_flight })
+    ) -> Self {
+        let only = matches!(roots, [root] if root.name.is_empty());
+        let first = |root: &Root| Folder::first(&root.name, &root.drive, root.item.clone(), !only);
+        Self::new(graph, roots.iter().map(first).collect(), wanted, deadline)
+    }
+
+    /// From a folder; the drive's root without an id.
+    pub(crate) fn of_folder(
+        graph: Rc<Graph>,
+        drive: &str,
+        id: Option<String>,
+        wanted: &Wanted<'_>,
+        deadline: Deadline,
+    ) -> Self {
+        let first = Folder::first(wanted.folder, drive, id, false);
+        Self::new(graph, [first].into(), wanted, deadline)
+    }
+
+    fn new(
+        graph: Rc<Graph>,
+        waiting: VecDeque<Folder>,
+        wanted: &Wanted<'_>,
+        deadline: Deadline,
+    ) -> Self {
+        Self {
+            graph,
+            deadline,
+            recursive: wanted.recursive,
+            enters: Rc::clone(&wanted.enters),
+            through: None,
+            unlisted: Vec::new(),
+            waiting,
+            in_flight: FuturesOrdered::new(),
+        }
     }
 
     /// Of what a shortcut of a drive leads to.
     pub(crate) fn through(self, drive: Option<Rc<str>>) -> Self {
         Self { through: drive, ..self }
-    }
-
-    /// Whether a shortcut led to the folder that was asked for; those in there are not followed.
-    pub(crate) fn crossed(&self) -> bool {
-        self.crossed
     }
 
     /// The entries of one page; possibly none.
@@ -130,6 +126,9 @@ impl Walk {
         match children {
             // Deleted between its parent's page and its own, or since it was picked.
             Err(error) if error.kind == ErrorKind::NotFound && (!folder.start || folder.alone) => {
+                if folder.start && self.through.is_some() {
+                    self.unlisted.push(reach::gone(&folder.path));
+                }
                 Ok(Some(Vec::new()))
             }
             // The rest of it may be readable; but what was asked for by its path has to be.
@@ -138,7 +137,7 @@ impl Walk {
                     && self.through.is_some()
                     && (!folder.start || folder.alone) =>
             {
-                self.denied.push(folder.path);
+                self.unlisted.push(reach::unreadable(&folder.path));
                 Ok(Some(Vec::new()))
             }
             children => self.take_in(folder, children?).map(Some),
@@ -176,7 +175,9 @@ impl Walk {
             })
             .collect();
         if self.recursive && folder.path.matches('/').count() < DEEPEST {
+            let enters = |entry: &&Entry| (self.enters)(&entry.path);
             let folders = entries.iter().filter(|entry| entry.item.kind.holds_items());
+            let folders = folders.filter(enters);
             self.waiting.extend(folders.map(|entry| Folder {
                 path: entry.path.clone(),
                 drive: Rc::clone(&entry.drive),
@@ -201,8 +202,4 @@ impl Walk {
         }
         Ok(entries)
     }
-}
-
-fn no_folder(folder: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("There is no folder `{folder}` here."))
 }

@@ -88,6 +88,16 @@ impl Stage {
         Self::start(profile, &drive, folder)
     }
 
+    /// A work account's drive of files of one number, connected as `drive`; the journal is empty.
+    #[must_use]
+    pub fn connected(files: &[&str]) -> Self {
+        let named: Vec<(&str, &[u8])> = files.iter().map(|file| (*file, &b"a\n1\n"[..])).collect();
+        let stage = Self::with_files(Profile::Business, &named);
+        let _ = stage.create("drive").succeeds();
+        stage.forget_journal();
+        stage
+    }
+
     fn over(profile: Profile, drive: &Path) -> Self {
         Self::start(profile, drive, tempfile::tempdir().unwrap())
     }
@@ -269,6 +279,12 @@ impl Stage {
     #[must_use]
     pub fn journal(&self) -> Vec<Request> {
         self.control().journal().unwrap()
+    }
+
+    /// How often Graph was asked since then.
+    #[must_use]
+    pub fn graph_requests(&self) -> usize {
+        self.journal().iter().filter(|request| request.is_graph()).count()
     }
 
     /// Empties the journal.

@@ -155,6 +155,35 @@ fn the_footer_of_a_version_is_read_once_and_a_small_file_too() {
 }
 
 #[test]
+fn a_feed_without_content_tags_does_not_keep_footers_from_being_kept() {
+    let files = [("a/large.parquet".to_owned(), wide(400_000))];
+    let stage = stage(Profile::Business, &files);
+    stage.control().vary(&json!({"delta_c_tags": false})).unwrap();
+    let _ = stage.sql("SELECT count(*) FROM drive.files").succeeds();
+    let count = "SELECT count(*) AS n FROM drive.`a/`";
+    let (_, _, first) = cost(&stage, count);
+    assert_eq!(first, [json!({"n": 400_000})]);
+    let (graph, _, second) = cost(&stage, count);
+    assert_eq!((graph, stage.journal().len(), second), (1, 1, first), "what changed, only");
+}
+
+#[test]
+fn a_file_with_a_new_tag_of_the_same_bytes_costs_more_only_once() {
+    let files = [("a/large.parquet".to_owned(), wide(400_000))];
+    let stage = stage(Profile::Business, &files);
+    let _ = stage.sql("SELECT count(*) FROM drive.files").succeeds();
+    let sum = |folder: &str| format!("SELECT count(c01) AS n FROM drive.`{folder}` WHERE c01 <> 0");
+    let _ = cost(&stage, &sum("a/"));
+    let (usual, _, rows) = cost(&stage, &sum("a/"));
+    assert_eq!(rows, [json!({"n": 400_000})]);
+    stage.control().edit("primary", &[Step::rename("a/large.parquet", "b/large.parquet")]).unwrap();
+    let _ = cost(&stage, &sum("b/"));
+    let _ = cost(&stage, &sum("b/"));
+    let (later, _, rows) = cost(&stage, &sum("b/"));
+    assert_eq!((later, rows), (usual, vec![json!({"n": 400_000})]));
+}
+
+#[test]
 fn a_footer_of_a_file_that_was_replaced_is_forgotten() {
     let files = [("a/large.parquet".to_owned(), wide(400_000))];
     let stage = stage(Profile::Business, &files);

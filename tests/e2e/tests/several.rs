@@ -77,6 +77,31 @@ fn cells_of_a_column_that_is_text_elsewhere_are_told_as_they_are_written() {
 }
 
 #[test]
+fn a_day_beside_an_instant_is_its_midnight() {
+    let stage = connected(&[
+        ("a.csv", "t,at\n2024-01-01,23:59:59\n"),
+        ("b.csv", "t,at\n2024-01-02T10:00:00Z,soon\n"),
+        ("c.csv", "t,at\n,\n"),
+    ]);
+    let found = rows(&stage, "*", "WHERE t IS NOT NULL ORDER BY t");
+    assert_eq!(found[0]["t"].as_str().unwrap(), "2024-01-01T00:00:00Z");
+    assert_eq!(found[1]["t"].as_str().unwrap(), "2024-01-02T10:00:00Z");
+    assert_eq!((&found[0]["at"], &found[1]["at"]), (&json!("23:59:59"), &json!("soon")));
+}
+
+#[test]
+fn a_column_of_json_without_values_takes_the_type_of_the_other_files_too() {
+    let late = format!("{}{{\"n\":7}}\n", "{\"n\":null}\n".repeat(100_000));
+    let stage = connected(&[
+        ("a.json", "{\"n\":null}\n"),
+        ("b.json", "{\"n\":5}\n"),
+        ("late.jsonl", &late),
+    ]);
+    let sum = stage.sql("SELECT sum(n) AS n FROM drive.`*`").rows();
+    assert_eq!(sum, [json!({"n": 12})]);
+}
+
+#[test]
 fn the_path_of_each_row_is_a_column_on_request_and_leaves_files_out_unread() {
     let stage = connected(&[("a/1.csv", "n\n1\n"), ("a/2.csv", "n\n2\n"), ("a/3.csv", "n\n3\n")]);
     let found = rows(&stage, "a/?filename=true", "ORDER BY n");
@@ -149,7 +174,7 @@ fn a_large_file_that_was_read_before_costs_no_more_requests_than_the_first_time(
     let count = || {
         stage.forget_journal();
         assert_eq!(stage.sql("SELECT COUNT(*) AS n FROM drive.`a.csv`").rows()[0]["n"], 50_000);
-        stage.journal().iter().filter(|request| request.is_graph()).count()
+        stage.graph_requests()
     };
     assert_eq!((count(), count()), (1, 1));
 }

@@ -44,10 +44,6 @@ fn rows(stage: &Stage, table: &str) -> Vec<Value> {
     stage.sql(&format!("SELECT * FROM drive.`{table}` ORDER BY 1")).rows()
 }
 
-fn graph_requests(stage: &Stage) -> usize {
-    stage.journal().iter().filter(|request| request.is_graph()).count()
-}
-
 #[test]
 fn files_lists_what_shortcuts_lead_to_and_nothing_beside_it() {
     let stage = connected();
@@ -69,7 +65,7 @@ fn files_lists_what_shortcuts_lead_to_and_nothing_beside_it() {
 fn a_file_is_opened_by_its_path_through_a_shortcut_without_a_listing() {
     let stage = connected();
     assert_eq!(rows(&stage, "Team/q3.csv"), [json!({"n": 3})]);
-    assert_eq!(graph_requests(&stage), 3, "the path, the shortcut, the file");
+    assert_eq!(stage.graph_requests(), 3, "the path, the shortcut, the file");
     assert_eq!(rows(&stage, "team/2026/Q4.csv"), [json!({"n": 4})]);
     assert_eq!(rows(&stage, "Budget.csv"), [json!({"n": 5})]);
     let missing = stage.sql("SELECT * FROM drive.`Team/q9.csv`");
@@ -133,7 +129,7 @@ fn changes_behind_a_shortcut_are_told_by_the_shortcuts_id() {
     stage.forget_journal();
     let names = column(&stage.sql(PATHS).rows(), "path");
     assert_eq!(names, ["Budget.csv", "Team/2026/q3.csv", "Team/2026/q4.csv", "own.csv"]);
-    assert_eq!(graph_requests(&stage), 2, "two feeds, though three things are listed");
+    assert_eq!(stage.graph_requests(), 2, "two feeds, though three things are listed");
 }
 
 #[test]
@@ -259,14 +255,125 @@ fn a_folder_that_may_not_be_read_hides_no_other() {
 }
 
 #[test]
+fn refresh_brings_the_drives_that_are_followed_up_to_date_too() {
+    let stage = connected();
+    let _ = stage.alter("drive", &json!({"listing_max_age": 86_400})).succeeds();
+    let id = id_of(&stage, "Team");
+    let _ = stage.sql(&format!("SELECT * FROM drive.`onedrive_changes?scope={id}`")).succeeds();
+    assert_eq!(stage.sql(PATHS).rows().len(), 4);
+    stage.control().edit("sites/team", &[Step::write("Reports/new.csv", "n\n7\n")]).unwrap();
+    assert_eq!(stage.sql(PATHS).rows().len(), 4, "as old as is allowed");
+    stage.forget_journal();
+    let refreshed = stage.sql("REFRESH DATABASE drive").rows();
+    assert_eq!(
+        refreshed[0]["added"],
+        1,
+        "{refreshed:?} {:?} {:?}",
+        stage.journal(),
+        stage.sql("SELECT * FROM drive.onedrive_sync_stats").rows()
+    );
+    assert_eq!(stage.sql(PATHS).rows().len(), 5);
+    // What cannot be had of the other drive takes nothing along.
+    // The second request is the first to the other drive; the third begins its feed again.
+    for _ in 0..2 {
+        let gone = Fault::status(404).on_path("*/delta*").nth(2);
+        stage.control().add_fault(&gone).unwrap();
+    }
+    let refreshed = stage.sql("REFRESH DATABASE drive").rows();
+    assert_eq!(refreshed[0]["errors"], 1, "{refreshed:?}");
+}
+
+#[test]
+fn a_pattern_in_a_followed_drive_costs_one_request_to_it() {
+    let stage = connected();
+    let id = id_of(&stage, "Team");
+    let _ = stage.sql(&format!("SELECT * FROM drive.`onedrive_changes?scope={id}`")).succeeds();
+    assert_eq!(rows(&stage, "Team/**/*.csv").len(), 2);
+    stage.forget_journal();
+    assert_eq!(rows(&stage, "Team/**/*.csv").len(), 2);
+    assert_eq!(stage.graph_requests(), 4, "what changed here and there, the shortcut, its folder");
+    assert!(!stage.journal().iter().any(|request| request.path.contains("children")));
+}
+
+#[test]
+fn a_shortcut_within_the_drive_tells_changes_page_by_page_and_since_a_cursor() {
+    let files: Vec<String> = (0..1_100).map(|n| format!("Reports/{n}.csv")).collect();
+    let stage = Stage::connected(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    stage.control().edit("primary", &[shortcut("Mine", "primary", "Reports")]).unwrap();
+    let id = id_of(&stage, "Mine");
+    let told = |since: &str| {
+        let table = format!("onedrive_changes?scope={id}{since}");
+        stage.sql(&format!("SELECT * FROM drive.`{table}`")).rows()
+    };
+    stage.forget_journal();
+    let all = told("");
+    assert_eq!(all.len(), 1_100);
+    assert!(column(&all, "path").contains(&"Mine/0.csv".to_owned()));
+    assert_eq!(stage.graph_requests(), 2, "the shortcut and the feed, once for two pages");
+    let cursor = all.last().unwrap()["cursor"].as_str().unwrap().to_owned();
+    stage.control().edit("primary", &[Step::write("Reports/new.csv", "n\n1\n")]).unwrap();
+    assert_eq!(column(&told(&format!("&since={cursor}")), "path"), ["Mine/new.csv"]);
+}
+
+#[test]
+fn a_shortcut_to_what_is_gone_or_down_is_told_by_its_path() {
+    let stage = connected();
+    let gone = Fault::status(404).on_path("*/items/*").times(0);
+    stage.control().add_fault(&gone).unwrap();
+    let listed = stage.sql(PATHS).succeeds();
+    assert!(
+        listed.err.contains("`Budget.csv` is a shortcut to something that is"),
+        "{}",
+        listed.err
+    );
+    assert_eq!(column(&listed.rows(), "path"), ["own.csv"]);
+    stage.control().clear_faults().unwrap();
+    stage.control().edit("primary", &[Step::delete("Budget.csv")]).unwrap();
+    let table = "SELECT path, type FROM drive.`files?deleted=true&folders=true` \
+                 WHERE deleted_at IS NOT NULL";
+    assert_eq!(stage.sql(table).rows(), [json!({"path": "Budget.csv", "type": "shortcut"})]);
+    let locked = Fault::status(423).on_path("*/items/*").times(0);
+    stage.control().add_fault(&locked).unwrap();
+    let _ = stage.sql(PATHS).fails_saying(&["`Team`", "follow_shortcuts"]);
+}
+
+#[test]
 fn shortcuts_that_cannot_lead_to_a_match_are_not_asked_for() {
     let stage = connected();
     let _ = stage.sql(PATHS).succeeds();
     assert_eq!(rows(&stage, "own*.csv"), [json!({"n": 1})]);
     stage.forget_journal();
     assert_eq!(rows(&stage, "own*.csv"), [json!({"n": 1})]);
-    assert_eq!(graph_requests(&stage), 1, "what changed in the own drive");
+    assert_eq!(stage.graph_requests(), 1, "what changed in the own drive");
     stage.forget_journal();
     assert_eq!(stage.sql("SELECT path FROM drive.files LIMIT 1").rows().len(), 1);
-    assert_eq!(graph_requests(&stage), 1, "a limit that is met");
+    assert_eq!(stage.graph_requests(), 1, "a limit that is met");
+}
+
+#[test]
+fn a_personal_drive_is_the_same_however_its_id_is_written() {
+    let stage = Stage::with_files(Profile::Personal, &[("own.csv", b"n\n1\n")]);
+    let carl = "carl.example@outlook.com";
+    let shared = Marks { shared_with: vec!["ann.example@outlook.com".into()], ..Marks::default() };
+    let steps = [
+        Step::write("Reports/q3.csv", "n\n3\n"),
+        Step::Mark { path: "Reports".into(), marks: shared },
+    ];
+    stage.control().edit(carl, &steps).unwrap();
+    let shortcuts = [shortcut("Team", carl, "Reports"), shortcut("Mine.csv", "primary", "own.csv")];
+    stage.control().edit("primary", &shortcuts).unwrap();
+    let _ = stage.create("drive").succeeds();
+    let expected = ["Mine.csv", "Team/q3.csv", "own.csv"];
+    for written in ["canonical", "lower", "short"] {
+        stage.control().vary(&json!({ "drive_ids": written })).unwrap();
+        // So that the shortcuts are told again, as they are written now.
+        let again = [Step::rename("Team", "Crew"), Step::rename("Crew", "Team")];
+        stage.control().edit("primary", &again).unwrap();
+        let _ = stage.sql("REFRESH DATABASE drive").succeeds();
+        stage.forget_journal();
+        assert_eq!(column(&stage.sql(PATHS).rows(), "path"), expected);
+        assert_eq!(stage.graph_requests(), 3, "the feed, and Team with its folder; {written}");
+        assert_eq!(rows(&stage, "Team/q3.csv"), [json!({"n": 3})]);
+        assert_eq!(rows(&stage, "Mine.csv"), [json!({"n": 1})]);
+    }
 }

@@ -10,6 +10,8 @@ pub(crate) struct Variants {
     // Delta. (3)
     /// Whether `parentReference.path` is in delta rows.
     pub(crate) delta_paths: bool,
+    /// Whether rows of work drives have a `cTag`, which the documentation denies. (3.2)
+    pub(crate) delta_c_tags: bool,
     pub(crate) delta_links: DeltaLinks,
     pub(crate) delta_order: DeltaOrder,
     /// Whether the first row of each page comes a second time at its end.
@@ -76,6 +78,7 @@ impl Default for Variants {
     fn default() -> Self {
         Self {
             delta_paths: true,
+            delta_c_tags: true,
             delta_links: DeltaLinks::Query,
             delta_order: DeltaOrder::ParentsFirst,
             delta_duplicates: false,

@@ -21,7 +21,7 @@ use super::{Catalogue, Listed, READS, publish, replaced_too_often};
 use crate::contract::{ChangeKind, ChangePage, ItemChange};
 use crate::entries::Entry as ListedEntry;
 use crate::error::{Error, ErrorKind, Result};
-use crate::item::{Details, Item, Kind};
+use crate::item::{Details, Item};
 use crate::path::{join, leaf, under};
 use crate::ports::TimestampMs;
 use crate::sender::Deadline;
@@ -192,7 +192,8 @@ impl Catalogue {
             history.knows(&cursor)?;
             let everything = matches!(&cursor.telling, Some(Telling { until: None, .. }));
             if everything {
-                return self.tell_everything(scope, cursor, Listed { tree, segments });
+                let listed = Listed { tree, segments, as_of: None };
+                return self.tell_everything(scope, cursor, listed);
             }
             let until = cursor.telling.as_ref().and_then(|telling| telling.until);
             let end = until.unwrap_or(history.end);
@@ -272,7 +273,7 @@ impl Catalogue {
 
     fn gone(&self, entry: &Entry, path: String) -> ListedEntry {
         let item = Item {
-            kind: if entry.folder { Kind::Folder } else { Kind::File },
+            kind: entry.item,
             id: entry.id.clone(),
             parent: None,
             name: leaf(&path).to_owned(),
@@ -287,7 +288,7 @@ impl Catalogue {
 
 /// Where a scope is; none if its folder is not there any more.
 fn place(tree: &Tree, scope: &Scope) -> Result<Option<Place>> {
-    let row = |id: &str| tree.find(id).filter(|row| tree.state(*row).is_folder());
+    let row = |id: &str| tree.folder(id);
     let base = match &scope.base {
         None => String::new(),
         Some(id) => match row(id) {
@@ -386,9 +387,8 @@ impl Trail {
                 lasts.insert(&entry.id, entry);
             }
         }
-        let (place, was) = self.scope_was(&runs, tree, scope, &lasts)?;
         let listed = tree.listed();
-        let mut told = Told { place, was, changes: Vec::new(), ids: HashSet::new() };
+        let mut told = self.scope_was(&runs, tree, scope, &lasts)?;
         let mut moved = Vec::new();
         for (id, (number, first)) in &firsts {
             let last = lasts[id];
@@ -403,7 +403,7 @@ impl Trail {
             let was = was.map(|path| undone(&runs[..*number], path));
             let is = row.map(|row| tree.path(row, None));
             let change = told.tell(tree, row, last, was.as_deref(), is.as_deref());
-            if last.folder && change.is_some_and(|kind| kind != ChangeKind::Modified) {
+            if last.item.holds_items() && change.is_some_and(|kind| kind != ChangeKind::Modified) {
                 moved.push((row, was, is));
             }
         }
@@ -423,17 +423,36 @@ impl Trail {
         tree: &Tree,
         scope: &Scope,
         lasts: &HashMap<&str, &Entry>,
-    ) -> Result<(Option<Place>, String)> {
+    ) -> Result<Told> {
+        let (changes, ids) = (Vec::new(), HashSet::new());
         if let Some(place) = place(tree, scope)? {
-            let was = undone(runs, place.path.clone());
-            return Ok((Some(place), was));
+            let (was, prefix) = (undone(runs, place.path.clone()), place.prefix.clone());
+            return Ok(Told { place: Some(place), was, prefix, changes, ids });
         }
-        // It was deleted: what was in it is told as deleted.
-        let deleted = scope.folder.as_deref().and_then(|id| lasts.get(id));
-        let deleted = deleted.filter(|entry| entry.kind == ChangeKind::Deleted);
-        let entry = deleted.ok_or_else(no_folder)?;
-        let number = runs.iter().position(|run| run[0].run == entry.run).unwrap_or(0);
-        Ok((None, undone(&runs[..number], entry.path.clone())))
+        // It was deleted: what was in it is told as deleted, from where it was.
+        let path = |id: &Option<String>| match id.as_deref() {
+            None => Some(String::new()),
+            Some(id) => self.folder_was(runs, tree, id, lasts),
+        };
+        let (was, base) = path(&scope.folder).zip(path(&scope.base)).ok_or_else(no_folder)?;
+        let prefix = under(&was, &base).map(str::to_owned).ok_or_else(no_folder)?;
+        Ok(Told { place: None, was, prefix, changes, ids })
+    }
+
+    /// Where a folder was before all of it, which may be gone.
+    fn folder_was(
+        &self,
+        runs: &[&[Entry]],
+        tree: &Tree,
+        id: &str,
+        lasts: &HashMap<&str, &Entry>,
+    ) -> Option<String> {
+        if let Some(row) = tree.folder(id) {
+            return Some(undone(runs, tree.path(row, None)));
+        }
+        let entry = lasts.get(id).filter(|entry| entry.kind == ChangeKind::Deleted)?;
+        let number = runs.iter().position(|run| run[0].run == entry.run)?;
+        Some(undone(&runs[..number], entry.path.clone()))
     }
 }
 
@@ -443,6 +462,8 @@ struct Told {
     place: Option<Place>,
     /// Where the scope was.
     was: String,
+    /// How paths in it begin, seen from the base: as it is now, or as it was where it is gone.
+    prefix: String,
     changes: Vec<ItemChange>,
     ids: HashSet<String>,
 }
@@ -457,9 +478,9 @@ impl Told {
         was: Option<&str>,
         is: Option<&str>,
     ) -> Option<ChangeKind> {
-        let prefix = self.place.as_ref().map(|place| place.prefix.clone()).unwrap_or_default();
         let inside = |path: &str, folder: &str| {
-            under(path, folder).filter(|rest| !rest.is_empty()).map(|rest| join(&prefix, rest))
+            let rest = under(path, folder).filter(|rest| !rest.is_empty());
+            rest.map(|rest| join(&self.prefix, rest))
         };
         let place = self.place.as_ref();
         let was = was.and_then(|path| inside(path, &self.was));
@@ -478,7 +499,7 @@ impl Told {
             id: last.id.clone(),
             path: Some(path),
             previous_path,
-            folder: last.folder,
+            folder: last.item.holds_items(),
             bytes: row.map_or(last.size, |row| tree.size(row)),
             modified: row.map_or(last.modified, |row| tree.modified(row)),
             content_version: last.content_version.clone(),
@@ -500,13 +521,12 @@ impl Told {
             };
             let path = tree.path(row, None);
             let inside = under(&path, is).unwrap_or_default();
-            let prefix = self.place.as_ref().map_or("", |place| place.prefix.as_str());
             let (kind, path) = match &self.place {
                 Some(place) if is_in => (ChangeKind::Added, place.told(&path, &place.path)),
                 _ => {
                     let path = join(was, inside);
                     let rest = under(&path, &self.was).unwrap_or_default();
-                    (ChangeKind::Deleted, Some(join(prefix, rest)))
+                    (ChangeKind::Deleted, Some(join(&self.prefix, rest)))
                 }
             };
             self.ids.insert(item.id.clone());
@@ -552,5 +572,7 @@ fn no_feed() -> Error {
 
 pub(crate) fn no_folder() -> Error {
     Error::new(ErrorKind::NotFound, "There is no folder of that id in what this connection reads.")
-        .hint("Give the id of a folder, or `root`.")
+        .hint(
+            "Give the id of a folder, or `root`; of a shortcut, the id that `onedrive_changes` tells.",
+        )
 }

@@ -12,9 +12,10 @@ use super::bytes::{Reader, Writer, open_block};
 use super::manifest::write_segment;
 use crate::contract::ChangeKind;
 use crate::error::Result;
+use crate::item::Kind;
 use crate::ports::{Bucket, Ports, TimestampMs};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Entries that are kept; whoever comes back after more has to begin anew.
 const KEPT: u64 = 100_000;
 /// Parts are joined once there are more than so many.
@@ -33,7 +34,8 @@ pub(crate) struct Entry {
     pub(crate) path: String,
     /// Where it was, if it was moved.
     pub(crate) previous_path: Option<String>,
-    pub(crate) folder: bool,
+    /// What the item is.
+    pub(crate) item: Kind,
     pub(crate) size: Option<u64>,
     pub(crate) modified: Option<TimestampMs>,
     pub(crate) content_version: Option<String>,
@@ -192,7 +194,7 @@ const KINDS: [ChangeKind; 4] =
 fn write(out: &mut Writer, entry: &Entry) {
     out.number(entry.run);
     out.byte(KINDS.iter().position(|kind| *kind == entry.kind).unwrap_or(0) as u8);
-    out.byte(u8::from(entry.folder));
+    out.byte(entry.item.number());
     out.text(&entry.id);
     out.text(&entry.path);
     out.optional_text(entry.previous_path.as_deref());
@@ -208,7 +210,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Entry> {
     Some(Entry {
         run,
         kind,
-        folder: reader.byte()? != 0,
+        item: Kind::of_number(reader.byte()?)?,
         id: reader.text()?.to_owned(),
         path: reader.text()?.to_owned(),
         previous_path: reader.optional_text()?.map(str::to_owned),
@@ -308,7 +310,7 @@ mod tests {
             id: format!("id{number}"),
             path: format!("folder/{number}.csv"),
             previous_path: (number % 4 == 2).then(|| format!("{number}.csv")),
-            folder: number.is_multiple_of(7),
+            item: if number.is_multiple_of(7) { Kind::Folder } else { Kind::File },
             size: (!number.is_multiple_of(3)).then_some(number),
             modified: (!number.is_multiple_of(5)).then_some(1_700_000_000_000),
             content_version: None,

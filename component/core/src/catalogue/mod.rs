@@ -43,9 +43,13 @@ const MOST_WAITS: u32 = 900;
 /// How long one statement follows a feed. Hosts end a call after some minutes; what was read by
 /// then is kept.
 const LONGEST_MS: i64 = 500_000;
+/// The same, where there is an old state to serve.
+const LONGEST_WITH_STATE_MS: i64 = 60_000;
 /// The hint of whoever ran out of time.
 const GOES_ON: &str =
     "Run REFRESH DATABASE …, which goes on from there to the end, or the statement again.";
+/// The same, of another drive, which is not read to its end by that.
+const GOES_ON_ELSEWHERE: &str = "Run the statement again: it goes on from there.";
 /// How often those who wait for another's sync look again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a drive without a feed is walked before it is asked again.
@@ -92,6 +96,8 @@ pub(crate) struct Summary {
 pub(crate) struct Listed {
     pub(crate) tree: Tree,
     segments: Vec<Stored>,
+    /// When it was so, where that is longer ago than is allowed: a new state is being read.
+    pub(crate) as_of: Option<TimestampMs>,
 }
 
 /// A drive, and for whom its catalogue is.
@@ -102,12 +108,15 @@ pub(crate) struct Catalogue {
     pub(crate) person: Rc<str>,
     /// How old a state may be to be served without asking the service.
     pub(crate) max_age: Duration,
+    /// It is the connection's own drive, not one that a shortcut leads to.
+    pub(crate) own: bool,
 }
 
 impl Catalogue {
     /// The drive as it is now; `None` where it has no feed. Without `enumerate` also where nothing
     /// is known of it yet: whoever wants only a few items is served sooner by a walk.
     pub(crate) async fn list(&self, enumerate: bool, deadline: Deadline) -> Result<Option<Listed>> {
+        let since = self.oldest();
         for _ in 0..READS {
             let Some((current, tree)) = self.up_to_date(enumerate, deadline).await? else {
                 return Ok(None);
@@ -118,11 +127,17 @@ impl Catalogue {
                     .map(|(tree, _)| tree),
             };
             if let Some(tree) = tree {
-                return Ok(Some(Listed { tree, segments: current.segments }));
+                let as_of = Some(current.checked_at).filter(|time| *time < since);
+                return Ok(Some(Listed { tree, segments: current.segments, as_of }));
             }
             self.discard_damaged(&current.segments)?;
         }
         Err(replaced_too_often())
+    }
+
+    /// From when on a state may be served without asking the service.
+    fn oldest(&self) -> TimestampMs {
+        self.ports().clock.now().saturating_sub(millis(self.max_age))
     }
 
     /// Segments that cannot be read were replaced meanwhile, or else they are damaged: then all is
@@ -138,6 +153,28 @@ impl Catalogue {
     /// Fills in what a tree does not keep; false if that cannot be had any more.
     pub(crate) fn complete(&self, listed: &Listed, items: &mut [&mut Item]) -> Result<bool> {
         publish::complete(self.ports(), &listed.tree, &listed.segments, items)
+    }
+
+    /// Keeps what was found out of items beside what the feed tells of them. Where the state was
+    /// replaced meanwhile, or is about to be, it is not kept.
+    pub(crate) fn supplement(&self, listed: &mut Listed, items: Vec<Item>) -> Result<()> {
+        // Whoever listed an item may have given it another name.
+        let in_drive =
+            |Item { id, details, .. }: Item| Some(Item { details, ..listed.tree.by_id(&id)? });
+        let items = items.into_iter().filter_map(in_drive).collect();
+        let loaded = self.load()?;
+        let mut after = loaded.manifest.clone();
+        let replaced = after.building.as_ref().is_some_and(|building| building.incremental);
+        let current = after.current.as_mut().filter(|_| !replaced);
+        let Some(current) = current.filter(|current| current.segments == listed.segments) else {
+            return Ok(());
+        };
+        publish::supplement(self.ports(), &mut current.segments, items)?;
+        let segments = current.segments.clone();
+        if swap(self.ports(), &self.drive, &loaded, after)? {
+            listed.segments = segments;
+        }
+        Ok(())
     }
 
     /// What is kept of the drive, without asking the service.
@@ -195,8 +232,7 @@ impl Catalogue {
         deadline: Deadline,
     ) -> Result<Option<(Snapshot, Option<Tree>)>> {
         let ports = self.ports();
-        let since = ports.clock.now().saturating_sub(millis(self.max_age));
-        let longest = ports.clock.now().saturating_add(LONGEST_MS);
+        let (since, begun) = (self.oldest(), ports.clock.now());
         loop {
             let manifest = self.load()?.manifest;
             let enumerates = manifest.enumerates();
@@ -208,9 +244,13 @@ impl Catalogue {
             if let Some(current) = manifest.current.clone().filter(recent) {
                 return Ok(Some((current, None)));
             }
+            let longest = match &manifest.current {
+                Some(_) if enumerates => LONGEST_WITH_STATE_MS,
+                _ => LONGEST_MS,
+            };
+            let limit = Deadline(deadline.0.or(Some(begun.saturating_add(longest))));
             match (self.lease()?, manifest.current) {
                 (Some(lease), _) => {
-                    let limit = Deadline(deadline.0.or(Some(longest)));
                     let followed = match self.follow(lease, limit, None).await {
                         Err(error) if is_too_late(&error) => return self.too_late(error),
                         followed => followed?,
@@ -224,7 +264,9 @@ impl Catalogue {
                 // Until another has read the whole drive anew, the old state serves.
                 (None, Some(current)) if enumerates => return Ok(Some((current, None))),
                 (None, _) => {
-                    deadline.check(ports.clock.now())?;
+                    if let Err(error) = limit.check(ports.clock.now()) {
+                        return self.too_late(error);
+                    }
                     ports.clock.sleep(LOOK_AGAIN).await;
                 }
             }
@@ -452,15 +494,20 @@ impl Catalogue {
         if let Some(current) = manifest.current.filter(|_| enumerates) {
             return Ok(Some((current, None)));
         }
-        if !enumerates || error.kind == ErrorKind::Throttled {
-            return Err(error.hint(GOES_ON));
-        }
         let read: u64 = building.segments.iter().map(|stored| u64::from(stored.changes)).sum();
+        // There is nothing to go on from.
+        if !enumerates || read == 0 {
+            return Err(error);
+        }
+        let goes_on = if self.own { GOES_ON } else { GOES_ON_ELSEWHERE };
+        if error.kind == ErrorKind::Throttled {
+            return Err(error.hint(goes_on));
+        }
         let message = format!(
             "The drive is read for the first time, which takes longer than a statement may ({read} \
              items so far)."
         );
-        Err(Error { message, ..error }.hint(GOES_ON))
+        Err(Error { message, ..error }.hint(goes_on))
     }
 
     fn ended(&self, run: Run, status: Status, tally: Tally) -> Ended {

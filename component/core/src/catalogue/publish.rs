@@ -18,6 +18,8 @@ const MANY_SEGMENTS: usize = 16;
 const ITEMS_OF_A_SEGMENT: usize = 2_000;
 /// A segment of fewer changes may take more of them.
 const SMALL: u32 = 1_000;
+/// A segment of fewer changes holds next to nothing.
+const CRUMB: u32 = 100;
 
 /// A new state.
 pub(super) struct Published {
@@ -45,7 +47,8 @@ pub(super) fn publish(
 ) -> Result<Option<Published>> {
     let old = manifest.current.as_ref();
     let mut history = manifest.history.clone();
-    if let Some(old) = old.filter(|old| building.incremental && old.segments == building.segments) {
+    let same = |old: &&Snapshot| building.incremental && old.segments == building.segments;
+    if let Some(old) = old.filter(same).filter(|old| !is_in_crumbs(old)) {
         let snapshot = Snapshot { link, checked_at: asked_at, ..old.clone() };
         let tally = Tally::default();
         return Ok(Some(Published { snapshot, history, tally, tree: None }));
@@ -61,12 +64,15 @@ pub(super) fn publish(
             (0, 0)
         }
     };
-    let mut touched = Touched::default();
+    let (mut touched, mut owner_left_out) = (Touched::default(), false);
     for stored in &building.segments[skip.min(building.segments.len())..] {
         let Some(segment) = open(ports, stored)? else { return Ok(None) };
         for change in segment.changes() {
             let Some(change) = change else { return Ok(None) };
             let applied = tree.apply(&change, told_by);
+            if let (ChangeRef::Put(item), Some((row, _))) = (&change, &applied) {
+                owner_left_out |= item.details.owner.is_none() && tree.owner(*row).is_some();
+            }
             if let Some((row, before)) = applied.filter(|_| old.is_some()) {
                 touched.note(&tree, row, before, &change);
             }
@@ -98,8 +104,9 @@ pub(super) fn publish(
         }
     }
     let mut segments = building.segments;
-    let needed = tree.len() / ITEMS_OF_A_SEGMENT + 1;
-    if segments.len() > MANY_SEGMENTS && segments.len() >= needed * 4 {
+    // What only the segments before these tell goes with them.
+    let loses_owners = owner_left_out && !building.incremental;
+    if loses_owners || is_scattered(&segments, items) {
         match compact(ports, &mut tree, &segments)? {
             Some(fewer) => segments = fewer,
             None => return Ok(None),
@@ -109,6 +116,18 @@ pub(super) fn publish(
     let changed_at = old.filter(|_| !changed).map_or(asked_at, |old| old.changed_at);
     let snapshot = Snapshot { segments, link, checked_at: asked_at, changed_at, items };
     Ok(Some(Published { snapshot, history, tally, tree: Some(tree) }))
+}
+
+/// Whether so many segments hold next to nothing that a state is written anew though it is the same.
+fn is_in_crumbs(state: &Snapshot) -> bool {
+    let crumbs = state.segments.iter().filter(|stored| stored.changes < CRUMB).count();
+    crumbs > MANY_SEGMENTS && is_scattered(&state.segments, state.items)
+}
+
+/// Whether a state is spread over many more segments than it needs.
+fn is_scattered(segments: &[Stored], items: u64) -> bool {
+    let needed = usize::try_from(items).unwrap_or(usize::MAX) / ITEMS_OF_A_SEGMENT + 1;
+    segments.len() > MANY_SEGMENTS && segments.len() >= needed.saturating_mul(4)
 }
 
 impl Touched {
@@ -176,7 +195,7 @@ impl Touched {
                 id: tree.id(row).to_owned(),
                 path,
                 previous_path,
-                folder: state.is_folder(),
+                item: state.kind().unwrap_or(Kind::Other),
                 size: tree.size(row),
                 modified: tree.modified(row),
                 content_version: self.versions.remove(&row),
@@ -228,6 +247,18 @@ fn open(ports: &Ports, stored: &Stored) -> Result<Option<Segment>> {
     Ok(block.and_then(|block| Segment::open(&block)))
 }
 
+/// Adds what was found out of items to a state that is otherwise the same.
+pub(super) fn supplement(
+    ports: &Ports,
+    segments: &mut Vec<Stored>,
+    items: Vec<Item>,
+) -> Result<()> {
+    let changes: Vec<Change> = items.into_iter().map(Change::Put).collect();
+    // Those who read the state go on reading its segments.
+    let kept = segments.len();
+    append(ports, segments, kept, &changes)
+}
+
 /// Fills in what the tree does not keep; false if that cannot be had any more. Only the segments
 /// that tell of the items are read.
 pub(super) fn complete(
@@ -258,6 +289,8 @@ pub(super) fn complete(
                     && let Some(item) = wanted.get_mut(&place)
                 {
                     item.details = found.details.to_owned();
+                    let row = tree.find(&item.id);
+                    item.details.owner = row.and_then(|row| tree.owner(row)).map(str::to_owned);
                 }
             }
         }
@@ -279,7 +312,7 @@ fn compact(ports: &Ports, tree: &mut Tree, segments: &[Stored]) -> Result<Option
                 && tree.told_by(row) == place
                 && tree.state(row).kind().is_some()
             {
-                writer.put(ports, item)?;
+                writer.put(ports, item.owned_by(tree.owner(row)))?;
                 tree.retell(row, told_by);
                 told_by += 1;
             }

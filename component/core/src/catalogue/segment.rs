@@ -6,7 +6,7 @@ use crate::graph::DriveItem;
 use crate::item::{Details, Item, Kind, Target};
 use crate::ports::TimestampMs;
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// Stands in the place of a kind.
 const GONE: u8 = 0xff;
 /// Bytes of a segment before it is compressed: no value may have more than 1 MiB.
@@ -93,15 +93,12 @@ impl SegmentWriter {
         let details = item.details;
         out.time(details.created);
         out.byte(u8::from(details.shared));
-        let texts = [
-            details.c_tag,
-            details.e_tag,
-            details.mime_type,
-            details.hash,
-            details.owner,
-            details.web_url,
-        ];
+        let texts =
+            [details.c_tag, details.e_tag, details.mime_type, details.hash, details.web_url];
         texts.into_iter().for_each(|text| out.optional_text(text));
+        // That nobody is told is known, too.
+        out.byte(u8::from(details.owner.is_some()));
+        details.owner.into_iter().for_each(|owner| out.text(owner));
     }
 
     /// Whether it is time to begin another.
@@ -128,6 +125,14 @@ pub(super) struct ItemRef<'a> {
     pub(super) details: DetailsRef<'a>,
 }
 
+impl<'a> ItemRef<'a> {
+    /// It, with what is known of who created it.
+    pub(super) fn owned_by(mut self, owner: Option<&'a str>) -> Self {
+        self.details.owner = owner;
+        self
+    }
+}
+
 /// Its details.
 #[derive(Clone, Copy, Hash)]
 pub(super) struct DetailsRef<'a> {
@@ -137,7 +142,7 @@ pub(super) struct DetailsRef<'a> {
     pub(super) e_tag: Option<&'a str>,
     mime_type: Option<&'a str>,
     hash: Option<&'a str>,
-    owner: Option<&'a str>,
+    pub(super) owner: Option<&'a str>,
     web_url: Option<&'a str>,
 }
 
@@ -238,8 +243,11 @@ fn read<'a>(reader: &mut Reader<'a>) -> Option<ChangeRef<'a>> {
             e_tag: reader.optional_text()?,
             mime_type: reader.optional_text()?,
             hash: reader.optional_text()?,
-            owner: reader.optional_text()?,
             web_url: reader.optional_text()?,
+            owner: match reader.byte()? {
+                0 => None,
+                _ => Some(reader.text()?),
+            },
         },
     }))
 }

@@ -48,6 +48,8 @@ pub(super) struct State {
     version: u32,
     /// `None` where only its place is held, or where it was deleted.
     kind: Option<Kind>,
+    /// Nobody else ever becomes it, so it stays where a feed leaves it out.
+    owner: u16,
 }
 
 const NO_SIZE: u64 = u64::MAX;
@@ -61,6 +63,34 @@ pub(crate) struct Tree {
     by_id: HashTable<u32>,
     /// Where the few shortcuts lead.
     targets: HashMap<u32, Target>,
+    owners: Owners,
+}
+
+/// Who created items: few people, each kept once.
+#[derive(Default)]
+struct Owners {
+    names: Vec<String>,
+    numbers: HashMap<String, u16>,
+}
+
+impl Owners {
+    /// 0 is nobody's number.
+    const UNKNOWN: u16 = 0;
+
+    /// Those of whom there are too many stay unknown.
+    fn number(&mut self, name: &str) -> u16 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let Ok(number) = u16::try_from(self.names.len() + 1) else { return Self::UNKNOWN };
+        self.names.push(name.to_owned());
+        self.numbers.insert(name.to_owned(), number);
+        number
+    }
+
+    fn name(&self, number: u16) -> Option<&str> {
+        self.names.get(usize::from(number).checked_sub(1)?).map(String::as_str)
+    }
 }
 
 impl Tree {
@@ -96,6 +126,7 @@ impl Tree {
         let number = self.place(item.id);
         let before = self.rows[number as usize].state;
         let name = self.keep(before.name, item.name);
+        let owner = item.details.owner.map_or(before.owner, |owner| self.owners.number(owner));
         let row = &mut self.rows[number as usize];
         row.size = item.size.unwrap_or(NO_SIZE);
         row.modified = item.modified.unwrap_or(NO_TIME);
@@ -103,7 +134,7 @@ impl Tree {
         if let Some((drive, item)) = item.target {
             self.targets.insert(number, Target { drive: drive.to_owned(), item: item.to_owned() });
         }
-        row.state = State { name, parent, version: version(item), kind: Some(item.kind) };
+        row.state = State { name, parent, version: version(item), kind: Some(item.kind), owner };
         (number, before)
     }
 
@@ -136,7 +167,8 @@ impl Tree {
         }
         let number = u32::try_from(self.rows.len()).unwrap_or(NONE);
         let id_at = self.keep(Span::default(), id);
-        let state = State { name: Span::default(), parent: NONE, version: 0, kind: None };
+        let owner = Owners::UNKNOWN;
+        let state = State { name: Span::default(), parent: NONE, version: 0, kind: None, owner };
         let (size, modified) = (NO_SIZE, NO_TIME);
         self.rows.push(Row { id: id_at, state, size, modified, told_by: NONE });
         let (rows, text) = (&self.rows, &self.text);
@@ -146,11 +178,6 @@ impl Tree {
             hash_bytes(&text[start..start + usize::from(span.length)])
         });
         number
-    }
-
-    /// How many rows there are, held places and deleted items included.
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
     }
 
     pub(super) fn numbers(&self) -> impl Iterator<Item = u32> + use<> {
@@ -171,6 +198,11 @@ impl Tree {
 
     pub(super) fn modified(&self, row: u32) -> Option<TimestampMs> {
         Some(self.rows[row as usize].modified).filter(|time| *time != NO_TIME)
+    }
+
+    /// Who created an item, as far as any of the changes told.
+    pub(super) fn owner(&self, row: u32) -> Option<&str> {
+        self.owners.name(self.rows[row as usize].state.owner)
     }
 
     /// Which change told a row's state; none if no change of the segments being read did.
@@ -196,6 +228,12 @@ impl Tree {
     /// An item that hangs on the root, without its details.
     pub(crate) fn by_id(&self, id: &str) -> Option<Item> {
         self.find(id).filter(|row| self.hangs(*row)).and_then(|row| self.item(row))
+    }
+
+    /// The row of a folder that hangs on the root.
+    pub(super) fn folder(&self, id: &str) -> Option<u32> {
+        let row = self.find(id).filter(|row| self.hangs(*row))?;
+        self.state(row).is_folder().then_some(row)
     }
 
     /// Whether an item hangs on the root. What was in a deleted folder does not, though of itself
@@ -313,8 +351,7 @@ impl Tree {
         path: &str,
         recursive: bool,
     ) -> Option<TreeWalk> {
-        let folder_of = |id| self.find(id).filter(|row| self.hangs(*row));
-        let mut at = folder.map_or_else(|| self.root(), folder_of)?;
+        let mut at = folder.map_or_else(|| self.root(), |id| self.folder(id))?;
         let (children, mut names) = (self.children(), Vec::new());
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let name = name.to_lowercase();
@@ -556,5 +593,6 @@ mod tests {
         assert!(tree.by_id("b").is_some() && tree.walk_in(Some("d"), "", true).is_some());
         apply(&mut tree, &Change::Gone("a".into()));
         assert!(tree.by_id("b").is_none() && tree.walk_in(Some("d"), "", true).is_none());
+        assert!(tree.folder("d").is_none(), "no changes are told of it");
     }
 }

@@ -1,13 +1,14 @@
 //! The parts of Graph's JSON that are read. Unknown properties are ignored,
 //! and nothing but `id` is taken for granted.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use crate::cloud::Cloud;
 use crate::error::Result;
 use crate::graph::{DeltaLink, NextLink, PreauthenticatedUrl};
 use crate::item::Target;
+use crate::path::join;
 use crate::ports::TimestampMs;
 
 /// An item of a drive.
@@ -43,6 +44,7 @@ pub(crate) struct DriveItem {
 struct ParentReference {
     id: Option<String>,
     path: Option<String>,
+    #[serde(default, deserialize_with = "drive_ids")]
     drive_id: Option<String>,
     drive_type: Option<String>,
 }
@@ -83,7 +85,7 @@ impl DriveItem {
         let parent = self.parent_reference.as_ref()?.path.as_deref()?;
         let (_, folder) = parent.split_once("/root:")?;
         let folder = crate::url::decode(folder.trim_start_matches('/'))?;
-        Some(if folder.is_empty() { self.name.clone() } else { format!("{folder}/{}", self.name) })
+        Some(join(&folder, &self.name))
     }
 
     /// The folder that the item is in, by its id.
@@ -166,10 +168,12 @@ impl DriveItem {
         self.file.as_ref()?.hashes.as_ref()?.quick_xor_hash.as_deref()
     }
 
-    /// The address of who created it, else the name.
+    /// The address of who created it, else the name; empty where an application did, `None` where
+    /// the answer leaves it out.
     pub(crate) fn owner(&self) -> Option<&str> {
-        let user = self.created_by.as_ref()?.user.as_ref()?;
-        user.email.as_deref().or(user.display_name.as_deref())
+        let user = self.created_by.as_ref()?.user.as_ref();
+        let named = user.and_then(|user| user.email.as_deref().or(user.display_name.as_deref()));
+        Some(named.unwrap_or_default())
     }
 
     /// Whether it was shared with anybody.
@@ -215,10 +219,27 @@ impl ItemPage {
     }
 }
 
+/// A drive's id as it is compared and kept: the service writes those of personal drives in either
+/// case, and may leave out leading zeros, differently from one answer to the next. Source: seen in
+/// public sync clients.
+pub(crate) fn canonical_drive(id: &str) -> String {
+    let personal = id.len() <= 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    if personal { format!("{:0>16}", id.to_ascii_uppercase()) } else { id.to_owned() }
+}
+
+fn drive_id<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
+    String::deserialize(from).map(|id| canonical_drive(&id))
+}
+
+fn drive_ids<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<String>, D::Error> {
+    Option::<String>::deserialize(from).map(|id| id.as_deref().map(canonical_drive))
+}
+
 /// A drive and whose it is.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Drive {
+    #[serde(deserialize_with = "drive_id")]
     pub(crate) id: String,
     pub(crate) drive_type: Option<String>,
     pub(crate) owner: Option<Owner>,
@@ -257,4 +278,22 @@ pub(crate) struct Me {
     pub(crate) display_name: Option<String>,
     pub(crate) mail: Option<String>,
     pub(crate) user_principal_name: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_personal_drive_id_is_the_same_in_either_case_and_without_its_zeros() {
+        let told = |id: &str| {
+            let answer = serde_json::json!({ "id": "1", "parentReference": { "driveId": id } });
+            let item: DriveItem = serde_json::from_value(answer).unwrap();
+            item.drive_id().unwrap().to_owned()
+        };
+        for same in ["00AA0AA000A000A0", "00aa0aa000a000a0", "aa0aa000a000a0"] {
+            assert_eq!(told(same), "00AA0AA000A000A0");
+        }
+        assert_ne!(told("b!AbC"), told("b!abc"));
+    }
 }

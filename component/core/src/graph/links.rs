@@ -17,6 +17,8 @@ const FEED_FIELDS: &str = "id,name,size,file,folder,package,malware,remoteItem,s
                            createdBy,createdDateTime,lastModifiedDateTime,eTag,cTag,root,deleted,\
                            parentReference";
 
+const CREATOR: &str = "id,createdBy";
+
 /// An address on the Graph host; sent with the bearer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GraphUrl(HttpsUrl);
@@ -129,6 +131,17 @@ impl GraphUrl {
     pub(crate) fn children(cloud: &Cloud, drive: &str, item: Option<&str>) -> Result<Self> {
         let start = start(drive, item);
         Self::of(cloud, format!("{start}/children?$top=999&$select={FIELDS}"))
+    }
+
+    /// Who created an item, and nothing else of it.
+    pub(crate) fn creator(cloud: &Cloud, drive: &str, item: &str) -> Result<Self> {
+        Self::of(cloud, format!("{}?$select={CREATOR}", start(drive, Some(item))))
+    }
+
+    /// Who created each item in a folder; the first page.
+    pub(crate) fn creators_in(cloud: &Cloud, drive: &str, folder: &str) -> Result<Self> {
+        let start = start(drive, Some(folder));
+        Self::of(cloud, format!("{start}/children?$top=999&$select={CREATOR}"))
     }
 
     pub(crate) fn as_url(&self) -> &HttpsUrl {

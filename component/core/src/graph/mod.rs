@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::answer::GraphFailure;
-pub(crate) use self::item::{Drive, DriveItem, ItemPage, Me};
+pub(crate) use self::item::{Drive, DriveItem, ItemPage, Me, canonical_drive};
 pub(crate) use self::links::{DeltaLink, GraphUrl, NextLink, PreauthenticatedUrl};
 use crate::cloud::Cloud;
 use crate::credential::BearerSource;

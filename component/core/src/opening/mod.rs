@@ -9,7 +9,7 @@ use tabular_formats::FormatError;
 use tabular_formats::parquet::ParquetOptions;
 
 pub(crate) use self::several::open_all;
-use crate::cache::{self, Known, Version};
+use crate::cache::{self, Known};
 use crate::connection::{Connection, Kept};
 use crate::download::{Download, FIRST_RANGE, FileRef, Head};
 use crate::entries::Entry;
@@ -63,19 +63,18 @@ struct Found {
     /// As the drive stores it, as far as that is known.
     path: String,
     file: FileRef,
-    e_tag: Option<String>,
 }
 
 impl Found {
     fn new(drive: &str, path: String, item: DriveItem) -> Self {
-        let file = FileRef::new(drive, &item.id, path.clone(), item.size(), item.c_tag.clone());
-        let e_tag = item.e_tag.clone();
-        Self { item: Some(item), path, file, e_tag }
+        let (c_tag, e_tag) = (item.c_tag.clone(), item.e_tag.clone());
+        let file = FileRef::new(drive, &item.id, path.clone(), item.size(), c_tag, e_tag);
+        Self { item: Some(item), path, file }
     }
 
     fn listed(entry: Entry) -> Self {
         let file = entry.file();
-        Self { item: None, path: entry.path, file, e_tag: entry.item.details.e_tag }
+        Self { item: None, path: entry.path, file }
     }
 }
 
@@ -202,7 +201,7 @@ async fn stream(
 /// A file of which is known how it is read.
 struct Looked {
     /// As it was asked for.
-    asked: Version,
+    asked: FileRef,
     known: Known,
     /// Under which it was kept, if this version was looked at before.
     cached: Option<String>,
@@ -230,11 +229,11 @@ async fn look(
     kind: StreamType,
     options: &[(String, String)],
 ) -> Result<(Looked, Option<Head>)> {
-    let asked = Version::of(&found.file, found.e_tag.as_deref());
+    let asked = found.file.clone();
     let wrong = |error: FormatError| format_error(&found.path, &error);
     let parsed = StreamOptions::parse(kind, options).map_err(wrong)?;
     let link = found.item.as_ref().and_then(|item| item.download_link(graph.cloud));
-    if let Some(key) = asked.format_key(options)
+    if let Some(key) = cache::format_key(&asked, options)
         && let Some(known) = cache::format(connection.ports(), &key)?
     {
         let file = known.file.found_at(&found.file);

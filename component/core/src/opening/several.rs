@@ -105,8 +105,8 @@ async fn open_member(
 /// The files that a pattern matches and that can be read, by path; and what could not be listed.
 async fn matching(lister: &Lister, glob: &Glob) -> Result<(Vec<Entry>, Vec<String>)> {
     let pattern = glob.clone();
-    let behind = Rc::new(move |path: &str| pattern.matches(path) || pattern.reaches_into(path));
-    let wanted = Wanted { folder: glob.folder(), recursive: glob.is_deep(), few: false, behind };
+    let enters = Rc::new(move |path: &str| pattern.matches(path) || pattern.reaches_into(path));
+    let wanted = Wanted { folder: glob.folder(), recursive: glob.is_deep(), few: false, enters };
     let mut entries = lister.entries(&wanted, Deadline::default()).await?;
     let matches = |entry: &Entry| {
         entry.item.kind == ItemKind::File

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::invalid;
 use crate::cloud::{CLOUDS, Cloud};
 use crate::error::{Result, nearest};
+use crate::graph::canonical_drive;
 use crate::ports::TimestampMs;
 use crate::secret::Secret;
 use crate::url::HttpsUrl;
@@ -265,7 +266,7 @@ pub(super) fn selected_items(value: Value) -> Result<Vec<SelectedItem>> {
         let drive = item["parentReference"]["driveId"].as_str().or(item["driveId"].as_str());
         let drive = identifier("selected_items", drive?.into()).ok()?;
         let item = identifier("selected_items", item["id"].as_str()?.into()).ok()?;
-        Some(SelectedItem { drive, item })
+        Some(SelectedItem { drive: canonical_drive(&drive), item })
     };
     let items: Option<Vec<_>> = value.as_array().and_then(|all| all.iter().map(item).collect());
     items.filter(|items| (1..=MOST_ITEMS).contains(&items.len())).ok_or_else(wrong)

@@ -32,7 +32,11 @@ pub(crate) const OPTIONS: [(&str, &str); 2] = [
         "since",
         "`onedrive_changes` tells what changed since this cursor; without one, everything as added.",
     ),
-    ("scope", "`onedrive_changes` tells changes in the folder of this id; `root` is everything."),
+    (
+        "scope",
+        "`onedrive_changes` tells changes in the folder of this id, or in what the shortcut of this \
+         id leads to; `root` is everything else.",
+    ),
 ];
 
 /// The columns.

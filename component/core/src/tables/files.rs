@@ -3,7 +3,8 @@
 //! `content` is NULL unless the read option `content` is `fetch`; a field's
 //! metadata tells the host so, which passes the option when a statement names
 //! the column. Content is fetched only for rows that pass the filters, and details are read only
-//! of rows that pass what can be told without them.
+//! of rows that pass what can be told without them. The column `owner` is asked for in the same way,
+//! where the drive's feed leaves it out; see [`crate::owners`].
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -27,6 +28,7 @@ use crate::filter::{Filter, Holds, Value};
 use crate::graph::Graph;
 use crate::ipc::schema_message;
 use crate::item::{Item, Kind};
+use crate::owners;
 use crate::ports::{LocalFuture, TimestampMs};
 use crate::sender::Deadline;
 use crate::split::Work;
@@ -46,6 +48,10 @@ const BATCH_BYTES: usize = 768 << 10;
 const DOWNLOADS: usize = 4;
 /// Rows whose details are read at once, since they are spread over the segments.
 const DETAILED: usize = 50_000;
+/// Rows whose owners are asked for at once.
+const OWNED: usize = 1_000;
+/// Owners that are kept at once.
+const LEARNED: usize = 10_000;
 /// Sentences kept about single files.
 const WARNINGS: usize = 20;
 const DEFAULT_MAX_CONTENT: u64 = 16 << 20;
@@ -53,12 +59,18 @@ const DEFAULT_MAX_CONTENT: u64 = 16 << 20;
 const MOST_CONTENT: u64 = 48 << 20;
 
 /// The read options of `files`, for `describe`: name, default, what it does.
-pub(crate) const OPTIONS: [(&str, &str, &str); 4] = [
+pub(crate) const OPTIONS: [(&str, &str, &str); 5] = [
     ("content", "none", "`fetch` fills the column `content` of `files`; `none` leaves it NULL."),
     (
         "max_content_bytes",
         "16777216",
         "Files larger than this get NULL as `content` and a warning; at most 50331648.",
+    ),
+    (
+        "owner",
+        "known",
+        "`fetch` asks for the `owner` of files where the drive's feed leaves it out; `known` tells \
+         only what is known.",
     ),
     (
         "folders",
@@ -123,12 +135,7 @@ impl Column {
             Self::Name => text("name"),
             Self::Path => text("path"),
             Self::Extension => text("extension"),
-            Self::Content => {
-                optional("content", DataType::Binary).with_metadata(HashMap::from([(
-                    FETCH_WHEN_NAMED.to_owned(),
-                    "content=fetch".to_owned(),
-                )]))
-            }
+            Self::Content => fetched(optional("content", DataType::Binary), "content=fetch"),
             Self::Id => text("id"),
             Self::Size => optional("size", DataType::Int64),
             Self::Modified => optional("modified", time()),
@@ -136,7 +143,7 @@ impl Column {
             Self::ETag => optional("etag", DataType::Utf8),
             Self::MimeType => optional("mime_type", DataType::Utf8),
             Self::Hash => optional("hash", DataType::Utf8),
-            Self::Owner => optional("owner", DataType::Utf8),
+            Self::Owner => fetched(optional("owner", DataType::Utf8), "owner=fetch"),
             Self::WebUrl => optional("web_url", DataType::Utf8),
             Self::Shared => optional("shared", DataType::Boolean),
             Self::Type => text("type"),
@@ -170,6 +177,11 @@ impl Column {
     }
 }
 
+/// A column for which the host passes a read option when it is named.
+fn fetched(field: Field, option: &str) -> Field {
+    field.with_metadata(HashMap::from([(FETCH_WHEN_NAMED.to_owned(), option.to_owned())]))
+}
+
 /// The columns.
 pub(crate) fn schema() -> SchemaRef {
     Arc::new(Schema::new(Column::ALL.map(Column::field).to_vec()))
@@ -179,6 +191,7 @@ pub(crate) fn schema() -> SchemaRef {
 pub(crate) struct FilesTable {
     connection: Rc<Connection>,
     max_content: Option<u64>,
+    owners: bool,
     folders: bool,
     deleted: bool,
 }
@@ -186,7 +199,8 @@ pub(crate) struct FilesTable {
 impl FilesTable {
     pub(crate) fn new(connection: Rc<Connection>, options: &[(String, String)]) -> Result<Self> {
         let (mut fetch, mut limit) = (false, DEFAULT_MAX_CONTENT);
-        let mut table = Self { connection, max_content: None, folders: false, deleted: false };
+        let mut table =
+            Self { connection, max_content: None, owners: false, folders: false, deleted: false };
         for (name, value) in options {
             match (name.as_str(), value.as_str()) {
                 ("content", "fetch") => fetch = true,
@@ -199,6 +213,9 @@ impl FilesTable {
                         .filter(|limit| *limit <= MOST_CONTENT)
                         .ok_or_else(|| wrong("max_content_bytes", "a number up to 50331648"))?;
                 }
+                ("owner", "fetch") => table.owners = true,
+                ("owner", "known") => table.owners = false,
+                ("owner", _) => return Err(wrong("owner", "`fetch` or `known`")),
                 ("folders", value) => table.folders = truth("folders", value)?,
                 ("deleted", value) => table.deleted = truth("deleted", value)?,
                 (other, _) => return Err(unknown(other)),
@@ -244,8 +261,13 @@ impl FilesTable {
             notes.push(format!("fetches content of up to {limit} bytes a file"));
         }
         let (folders, deleted) = (self.folders, self.deleted);
-        let work =
-            Work::Files(FilesScan { columns, filters, limit, max_content, folders, deleted });
+        let mut scan =
+            FilesScan { columns, filters, limit, max_content, owners: false, folders, deleted };
+        if self.owners && scan.used().any(|column| column == Column::Owner) {
+            scan.owners = true;
+            notes.push("asks who owns the files, where that is not known".to_owned());
+        }
+        let work = Work::Files(scan);
         let split = Split { token: self.connection.seal(work)?, rows: None, bytes: None };
         Ok(ScanPlan { schema: schema_message(&projected)?, splits: vec![split], notes })
     }
@@ -281,6 +303,8 @@ pub(crate) struct FilesScan {
     limit: Option<u64>,
     /// Present if content is to be fetched.
     max_content: Option<u64>,
+    /// Whether owners are asked for where they are not known.
+    owners: bool,
     folders: bool,
     deleted: bool,
 }
@@ -296,19 +320,25 @@ impl FilesScan {
         })
     }
 
+    fn filtered(&self) -> impl Iterator<Item = Column> {
+        self.filters.iter().filter_map(|filter| Column::ALL.get(filter.column).copied())
+    }
+
+    /// The columns that are told or filtered on.
+    fn used(&self) -> impl Iterator<Item = Column> {
+        self.columns.iter().copied().chain(self.filtered())
+    }
+
     fn filters_details(&self) -> bool {
-        let mut columns = self.filters.iter().filter_map(|filter| Column::ALL.get(filter.column));
-        columns.any(|column| column.is_detail())
+        self.filtered().any(Column::is_detail)
     }
 
     fn needs_details(&self) -> bool {
-        let filtered = self.filters.iter().filter_map(|filter| Column::ALL.get(filter.column));
         // The column `content` alone is NULL without a fetch.
-        let column = |column: &Column| match column {
+        self.used().any(|column| match column {
             Column::Content => self.max_content.is_some(),
             column => column.is_detail(),
-        };
-        self.columns.iter().chain(filtered).any(column)
+        })
     }
 }
 
@@ -345,7 +375,7 @@ impl Row {
             Column::ETag => nullable(details.e_tag.as_deref()),
             Column::MimeType => nullable(details.mime_type.as_deref()),
             Column::Hash => nullable(details.hash.as_deref()),
-            Column::Owner => nullable(details.owner.as_deref()),
+            Column::Owner => nullable(details.owner.as_deref().filter(|owner| !owner.is_empty())),
             Column::WebUrl => nullable(details.web_url.as_deref()),
             // What of a deleted item is not known is not told.
             Column::Shared => number(self.deleted_at.is_none().then(|| details.shared.into())),
@@ -372,6 +402,10 @@ pub(crate) struct FilesReader {
     listed: bool,
     /// The drive that is being listed has come to its end; others may come.
     drive_listed: bool,
+    /// Rows with details, whose owners may not be known yet.
+    undecided: VecDeque<Row>,
+    /// Whose owners were found out, to be kept.
+    learned: Vec<Item>,
     waiting: VecDeque<Row>,
     fetching: FuturesOrdered<LocalFuture<'static, Result<Row>>>,
     /// Rows that may still be begun before the limit is reached.
@@ -394,6 +428,8 @@ impl FilesReader {
             entries: None,
             listed: false,
             drive_listed: false,
+            undecided: VecDeque::new(),
+            learned: Vec::new(),
             waiting: VecDeque::new(),
             fetching: FuturesOrdered::new(),
             rows: 0,
@@ -404,6 +440,9 @@ impl FilesReader {
     pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         self.deadline.check(self.lister.graph.sender.ports().clock.now())?;
         let rows = self.next_rows().await?;
+        if self.left == 0 {
+            self.keep_learned();
+        }
         if rows.is_empty() {
             return Ok(None);
         }
@@ -452,19 +491,26 @@ impl FilesReader {
 
     /// Lists as far as it takes for some rows to pass, or to the end.
     async fn list_on(&mut self) -> Result<()> {
+        if !self.undecided.is_empty() {
+            return self.decide().await;
+        }
         let mut entries = match self.entries.take() {
             Some(entries) => entries,
             None => {
                 // Filters may pass over most of the drive before a limit is reached.
                 let few = self.scan.limit.is_some() && self.scan.filters.is_empty();
-                let wanted = Wanted { folder: "", recursive: true, few, behind: anywhere() };
+                let wanted = Wanted { folder: "", recursive: true, few, enters: anywhere() };
                 self.lister.entries(&wanted, self.deadline).await?
             }
         };
         // Not before it is known that more rows are wanted.
-        if std::mem::take(&mut self.drive_listed) && !entries.next_drive().await? {
-            self.listed = true;
-            return Ok(());
+        if std::mem::take(&mut self.drive_listed) {
+            let learned = std::mem::take(&mut self.learned);
+            entries.supplement(learned);
+            if !entries.next_drive().await? {
+                self.listed = true;
+                return Ok(());
+            }
         }
         let needs_details = self.scan.needs_details();
         let enough = match (entries.lacks_details(), needs_details) {
@@ -488,7 +534,7 @@ impl FilesReader {
         if needs_details {
             entries.complete(rows.iter_mut().map(|row| &mut row.entry.item))?;
         }
-        self.waiting.extend(rows.into_iter().filter(|row| self.scan.passes(row, true)));
+        self.undecided.extend(rows);
         if ended && self.scan.deleted {
             self.list_deleted(&entries)?;
         }
@@ -496,6 +542,37 @@ impl FilesReader {
         self.drive_listed = ended;
         self.entries = Some(entries);
         Ok(())
+    }
+
+    /// Lets those of the next rows pass that do, once it is known who owns them.
+    async fn decide(&mut self) -> Result<()> {
+        let asks = self.scan.owners && self.entries.as_ref().is_some_and(Entries::lacks_details);
+        let most = match self.scan.filters_details() {
+            _ if !asks => self.undecided.len(),
+            true => OWNED,
+            false => OWNED.min(usize::try_from(self.left).unwrap_or(usize::MAX)),
+        };
+        let mut rows: Vec<Row> = self.undecided.drain(..most.min(self.undecided.len())).collect();
+        if asks && let Some(drive) = rows.first().map(|row| Rc::clone(&row.entry.drive)) {
+            let items = rows.iter_mut().map(|row| &mut row.entry.item);
+            let mut items: Vec<&mut Item> =
+                items.filter(|item| item.details.owner.is_none()).collect();
+            owners::fill(&self.lister.graph, &drive, &mut items, self.deadline).await?;
+            let found = items.iter().filter(|item| item.details.owner.is_some());
+            self.learned.extend(found.map(|item| (**item).clone()));
+        }
+        if self.learned.len() >= LEARNED {
+            self.keep_learned();
+        }
+        self.waiting.extend(rows.into_iter().filter(|row| self.scan.passes(row, true)));
+        Ok(())
+    }
+
+    fn keep_learned(&mut self) {
+        let learned = std::mem::take(&mut self.learned);
+        if let Some(entries) = &mut self.entries {
+            entries.supplement(learned);
+        }
     }
 
     fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
@@ -513,8 +590,15 @@ impl FilesReader {
 
     fn list_deleted(&mut self, entries: &Entries) -> Result<()> {
         let Some(deleted) = entries.deleted()? else {
-            let warning = "What was deleted is known only where the whole drive is followed.";
-            self.warn([warning.to_owned()]);
+            let warning = match entries.shortcut() {
+                None => {
+                    "What was deleted is known only where the whole drive is followed.".to_owned()
+                }
+                Some(path) => format!(
+                    "What was deleted in `{path}` is known only where its drive is followed, too."
+                ),
+            };
+            self.warn([warning]);
             return Ok(());
         };
         for (entry, seen_at) in deleted {

@@ -82,14 +82,18 @@ impl StreamFormat {
             Self::Csv(format) => {
                 format.sampled_rows() == 0 || format.columns().get(column).is_some_and(|c| c.empty)
             }
-            Self::Json(_) | Self::Text(_) => false,
+            Self::Json(format) => format.columns().get(column).is_some_and(|c| c.empty),
+            Self::Text(_) => false,
         }
     }
 
     /// Has a column's cells read as another type, where the format can.
     pub(crate) fn retype(&mut self, column: usize, to: &DataType) {
-        if let (Self::Csv(format), Some(to)) = (self, ColumnType::of_data_type(to)) {
-            format.retype(column, to);
+        let Some(to) = ColumnType::of_data_type(to) else { return };
+        match self {
+            Self::Csv(format) => format.retype(column, to),
+            Self::Json(format) => format.retype(column, to),
+            Self::Text(_) => {}
         }
     }
 
@@ -174,8 +178,8 @@ pub(crate) struct StreamReader {
     clock: Rc<crate::ports::Ports>,
     /// The last byte has been given to the decoder.
     at_end: bool,
-    /// Under which the format is kept.
-    cached: Option<String>,
+    /// Under which the format is kept, with the tag of the bytes that it was found out from.
+    cached: Option<(String, Option<String>)>,
 }
 
 impl StreamReader {
@@ -192,16 +196,19 @@ impl StreamReader {
         let decoder = format.decoder(projection, limit);
         let clock = Rc::clone(connection.ports());
         let chunk = Bytes::new();
+        let cached = cached.map(|key| (key, download.e_tag().map(str::to_owned)));
         Self { download, counters, decoder, chunk, path, deadline, clock, at_end: false, cached }
     }
 
     pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let next = self.read_batch().await;
-        if let (Err(error), Some(key)) = (&next, &self.cached)
-            && error.kind == ErrorKind::ChangedDuringRead
-        {
-            // The next one who opens it looks at the file itself.
-            cache::forget(&self.clock, key);
+        let changed = matches!(&next, Err(error) if error.kind == ErrorKind::ChangedDuringRead);
+        let e_tag = self.download.e_tag();
+        let retagged = |(_, known): &mut (_, Option<String>)| changed || known.as_deref() != e_tag;
+        if let Some((key, _)) = self.cached.take_if(retagged) {
+            // The next one who opens it looks at the file itself, instead of asking each time
+            // whether its bytes are the same under another tag.
+            cache::forget(&self.clock, &key);
         }
         next
     }

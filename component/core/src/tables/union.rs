@@ -67,9 +67,12 @@ impl Member {
         let schema = table.schema();
         for (name, column) in names {
             let known = joined.by_name.get(&name).and_then(|at| joined.fields.get(*at));
-            if let Some(field) = known.filter(|f| f.data_type() != schema.field(column).data_type())
-            {
-                table.format.retype(column, field.data_type());
+            let Some(to) = known.map(Field::data_type) else { continue };
+            let from = schema.field(column).data_type();
+            // A day becomes its midnight only once it was read: no cell of an instant stands for it.
+            let day = *from == DataType::Date32 && to.is_temporal();
+            if from != to && (!day || table.format.is_untyped(column)) {
+                table.format.retype(column, to);
             }
         }
     }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Int32Type, Int64Type, Time32MillisecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
     Array as _, ArrayRef, Decimal128Array, Float64Array, Int64Array, LargeStringArray, StringArray,
@@ -46,11 +47,15 @@ pub(super) fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
 
 /// Whether values can be told as text.
 fn is_told(data_type: &DataType) -> bool {
-    use DataType::{Boolean, Date32, Decimal128, Float32, Float64, LargeUtf8, Timestamp, Utf8};
+    use DataType::{
+        Boolean, Date32, Decimal128, Float32, Float64, LargeUtf8, Time32, Time64, Timestamp, Utf8,
+    };
     data_type.is_integer()
         || matches!(
             data_type,
             Boolean
+                | Time32(_)
+                | Time64(_)
                 | Date32
                 | Decimal128(..)
                 | Float32
@@ -64,7 +69,7 @@ fn is_told(data_type: &DataType) -> bool {
 /// Values in a type that [`wider`] gave; `None` if it did not.
 pub(super) fn widen(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     Some(match (array.data_type(), to) {
-        (DataType::Null, to) => new_null_array(to, array.len()),
+        _ if array.logical_null_count() == array.len() => new_null_array(to, array.len()),
         (_, DataType::Int64) => Arc::new(Int64Array::from_iter(integers(array)?)),
         (_, DataType::Float64) => Arc::new(Float64Array::from_iter(floats(array)?)),
         (from, DataType::Decimal128(DIGITS, 0)) if from.is_integer() => {
@@ -123,6 +128,13 @@ fn microseconds(array: &ArrayRef) -> Option<Values<'_, i64>> {
         DataType::Date32 => {
             Box::new(numbers::<Date32Type, _>(array, |days| i64::from(days).saturating_mul(DAY)))
         }
+        DataType::Time32(_) => Box::new(numbers::<Time32MillisecondType, _>(array, |value| {
+            i64::from(value).saturating_mul(1_000)
+        })),
+        DataType::Time64(TimeUnit::Nanosecond) => {
+            Box::new(numbers::<Time64NanosecondType, _>(array, |value| value.div_euclid(1_000)))
+        }
+        DataType::Time64(_) => Box::new(numbers::<Time64MicrosecondType, _>(array, times(1))),
         DataType::Timestamp(unit, _) => match unit {
             TimeUnit::Second => {
                 Box::new(numbers::<TimestampSecondType, _>(array, times(1_000_000)))
@@ -163,6 +175,10 @@ fn texts(array: &ArrayRef) -> Option<Values<'_, String>> {
             let told = |us: Option<i64>| Some(time(us?)?.format("%Y-%m-%d").to_string());
             Box::new(microseconds(array)?.map(told))
         }
+        DataType::Time32(_) | DataType::Time64(_) => {
+            let told = |us: Option<i64>| Some(time(us?)?.format("%H:%M:%S%.f").to_string());
+            Box::new(microseconds(array)?.map(told))
+        }
         DataType::Timestamp(_, zone) => {
             let form =
                 if zone.is_some() { "%Y-%m-%dT%H:%M:%S%.fZ" } else { "%Y-%m-%dT%H:%M:%S%.f" };
@@ -180,7 +196,11 @@ fn time(us: i64) -> Option<chrono::DateTime<chrono::Utc>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::{BooleanArray, Date32Array, Int32Array, NullArray, UInt64Array};
+    use arrow_array::{
+        BooleanArray, Date32Array, Float32Array, Int8Array, Int32Array, NullArray,
+        Time32MillisecondArray, Time64MicrosecondArray, TimestampNanosecondArray,
+        TimestampSecondArray, UInt32Array, UInt64Array,
+    };
 
     #[test]
     fn the_wider_type_stands_and_text_for_all_else() {
@@ -201,6 +221,14 @@ mod tests {
             assert_eq!(wider(&a, &b), expected, "{a} {b}");
             assert_eq!(wider(&b, &a), expected, "{b} {a}");
         }
+    }
+
+    #[test]
+    fn a_time_of_day_is_told_as_text_beside_text() {
+        let time: ArrayRef = Arc::new(Time64MicrosecondArray::from(vec![86_399_500_000]));
+        assert_eq!(wider(time.data_type(), &DataType::Utf8), Some(DataType::Utf8));
+        let told = widen(&time, &DataType::Utf8).unwrap();
+        assert_eq!(told.as_string::<i32>().value(0), "23:59:59.500");
     }
 
     #[test]
@@ -233,31 +261,30 @@ mod tests {
     /// Whatever `wider` says of two types, both can be brought into it.
     #[test]
     fn every_wider_type_is_reached() {
-        let types = [
-            DataType::Null,
-            DataType::Boolean,
-            DataType::Int8,
-            DataType::Int64,
-            DataType::UInt32,
-            DataType::UInt64,
-            DataType::Float32,
-            DataType::Float64,
-            DataType::Utf8,
-            DataType::LargeUtf8,
-            DataType::Date32,
-            DataType::Decimal128(10, 2),
-            DataType::Timestamp(TimeUnit::Second, None),
-            DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        let arrays: [ArrayRef; 16] = [
+            Arc::new(NullArray::new(1)),
+            Arc::new(BooleanArray::from(vec![true])),
+            Arc::new(Int8Array::from(vec![1])),
+            Arc::new(Int64Array::from(vec![1])),
+            Arc::new(UInt32Array::from(vec![1])),
+            Arc::new(UInt64Array::from(vec![1])),
+            Arc::new(Float32Array::from(vec![1.5])),
+            Arc::new(Float64Array::from(vec![1.5])),
+            Arc::new(StringArray::from(vec!["x"])),
+            Arc::new(LargeStringArray::from(vec!["x"])),
+            Arc::new(Date32Array::from(vec![1])),
+            Arc::new(Decimal128Array::from(vec![1]).with_precision_and_scale(10, 2).unwrap()),
+            Arc::new(Time32MillisecondArray::from(vec![1])),
+            Arc::new(Time64MicrosecondArray::from(vec![1])),
+            Arc::new(TimestampSecondArray::from(vec![1])),
+            Arc::new(TimestampNanosecondArray::from(vec![1]).with_timezone("UTC")),
         ];
-        for (a, b) in types.iter().flat_map(|a| types.iter().map(move |b| (a, b))) {
-            let Some(to) = wider(a, b) else { continue };
-            for from in [a, b].into_iter().filter(|from| **from != to) {
-                let widened = widen(&new_null_array(from, 3), &to);
-                assert_eq!(
-                    widened.map(|array| array.data_type().clone()),
-                    Some(to.clone()),
-                    "{a} {b}"
-                );
+        for (a, b) in arrays.iter().flat_map(|a| arrays.iter().map(move |b| (a, b))) {
+            let Some(to) = wider(a.data_type(), b.data_type()) else { continue };
+            for from in [a, b].into_iter().filter(|from| *from.data_type() != to) {
+                let widened = widen(from, &to).unwrap();
+                assert_eq!(widened.data_type(), &to, "{a:?} {b:?}");
+                assert_eq!(widened.null_count(), from.logical_null_count(), "{a:?} {b:?}");
             }
         }
     }

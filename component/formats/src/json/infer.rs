@@ -155,6 +155,7 @@ impl Sample {
                 name,
                 column_type: evidence.column_type(),
                 declared: false,
+                empty: evidence.0 == 0,
             })
             .collect();
         for (name, column_type) in declared {
@@ -163,7 +164,7 @@ impl Sample {
                 FormatError::NoSuchColumn { column: name.clone(), columns: count }
             })?;
             let column = &mut columns[position];
-            (column.column_type, column.declared) = (*column_type, true);
+            (column.column_type, column.declared, column.empty) = (*column_type, true, false);
         }
         Ok(columns)
     }

@@ -67,6 +67,9 @@ pub struct Column {
     /// Whether the user declared the type, so that texts are read as what they say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub declared: bool,
+    /// Whether no record of the sample has a value, so that the type says nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty: bool,
 }
 
 impl Column {
@@ -185,6 +188,13 @@ impl JsonFormat {
     #[must_use]
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// Reads a column as another type, unless the user declared one.
+    pub fn retype(&mut self, column: usize, to: ColumnType) {
+        if let Some(column) = self.columns.get_mut(column).filter(|column| !column.declared) {
+            column.column_type = to;
+        }
     }
 
     /// A decoder of the file, from its first byte on.

@@ -175,7 +175,7 @@ impl Start<'_> {
                 // Release notes: delta of work drives lacks these. (3.2)
                 row.created_by = None;
                 row.last_modified_by = None;
-                row.c_tag = row.c_tag.filter(|_| item.is_file());
+                row.c_tag = row.c_tag.filter(|_| item.is_file() && self.variants.delta_c_tags);
             }
             row
         };

@@ -308,7 +308,7 @@ impl<'a> Rows<'a> {
             return;
         };
         row.size = None;
-        row.remote_item = Some(remote_item(self.world, &drive, &item));
+        row.remote_item = Some(remote_item(self.world, &drive, &item, self.variants.drive_ids));
     }
 
     /// The folder that an item is in.
@@ -357,8 +357,9 @@ struct SystemAccount {
 }
 
 /// An item elsewhere, as a shortcut or a list of shared items shows it. (1.9)
-pub(super) fn remote_item(world: &World, drive: &Drive, item: &Item) -> Value {
+pub(super) fn remote_item(world: &World, drive: &Drive, item: &Item, case: DriveIdCase) -> Value {
     let ids = drive.ids();
+    let drive_id = told_drive_id(ids, case);
     let (created, modified) = (clock::iso(item.created_ms), clock::iso(item.modified_ms));
     let by = owner(world, drive);
     let mut remote = json!({
@@ -370,7 +371,7 @@ pub(super) fn remote_item(world: &World, drive: &Drive, item: &Item) -> Value {
         "webUrl": web_url(world, drive, item),
         "createdBy": by,
         "fileSystemInfo": { "createdDateTime": created, "lastModifiedDateTime": modified },
-        "parentReference": { "driveType": drive.info.kind.as_str(), "driveId": drive.id() },
+        "parentReference": { "driveType": drive.info.kind.as_str(), "driveId": drive_id },
         "shared": { "scope": "users", "owner": by },
     });
     if let Some(parent) = &item.parent {

@@ -101,6 +101,7 @@ pub(super) fn rows(world: &World, call: &Call, wanted: impl Fn(&Item) -> bool) -
     else {
         return Vec::new();
     };
+    let case = world.variants().drive_ids;
     let mut rows = Vec::new();
     for drive in world.drives.all() {
         let inside = authorize::directory_of(world, &drive) == Some(call.grant.directory);
@@ -114,7 +115,7 @@ pub(super) fn rows(world: &World, call: &Call, wanted: impl Fn(&Item) -> bool) -
             id: Some(drive.ids().item(item.guid, item.ordinal)),
             name: Some(item.name.to_string()),
             web_url: Some(web_url(world, &drive, item)),
-            remote_item: Some(remote_item(world, &drive, item)),
+            remote_item: Some(remote_item(world, &drive, item, case)),
             ..Row::default()
         }));
     }

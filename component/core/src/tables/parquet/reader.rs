@@ -55,6 +55,10 @@ impl ParquetReader {
     ) -> Self {
         let kept = kept.or_else(|| {
             let footer = cache::footer(graph.sender.ports(), &scan.file).ok()??;
+            // Another may have found another version meanwhile.
+            let planned =
+                (&footer.file.e_tag, footer.file.size) == (&scan.file.e_tag, scan.file.size);
+            let footer = Some(footer).filter(|_| planned)?;
             Tail::of_footer(footer, None, &scan.options).ok()
         });
         let (parquet, tail, link) = match kept {
@@ -80,9 +84,13 @@ impl ParquetReader {
 
     pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let next = self.read_batch().await;
-        if matches!(&next, Err(error) if error.kind == ErrorKind::ChangedDuringRead) {
-            // The next one who opens it reads the file itself.
+        let changed = matches!(&next, Err(error) if error.kind == ErrorKind::ChangedDuringRead);
+        let e_tag = &self.fetches.file.e_tag;
+        if changed || *e_tag != self.asked.e_tag {
+            // The next one who opens it reads the file itself, instead of asking each time whether
+            // its bytes are the same under another tag.
             cache::forget_footer(self.fetches.graph.sender.ports(), &self.asked);
+            self.asked.e_tag.clone_from(e_tag);
         }
         next
     }
