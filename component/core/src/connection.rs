@@ -23,7 +23,7 @@ use crate::record::{Record, Records, VERSION};
 use crate::sender::{Counters, Deadline, Sender};
 use crate::sign_in;
 use crate::split::{Planned, SplitSeal, Work};
-use crate::sync::Telling;
+use crate::sync::Paged;
 use crate::table_name::{self, TableName};
 use crate::tables::changes::{self, ChangesReader, ChangesTable};
 use crate::tables::files::{self, FilesReader, FilesTable};
@@ -48,8 +48,8 @@ pub struct Connection {
     pub(crate) kept: RefCell<Option<Kept>>,
     /// A listing whose next page may be asked for.
     pub(crate) listing: RefCell<Option<Listing>>,
-    /// A telling of everything whose next page may be asked for.
-    pub(crate) telling: RefCell<Option<Telling>>,
+    /// Changes whose next page may be asked for.
+    pub(crate) paged: RefCell<Option<Paged>>,
 }
 
 impl Connection {
@@ -118,8 +118,8 @@ impl Connection {
     }
 
     fn with(ports: Rc<Ports>, records: Rc<Records>) -> Self {
-        let (kept, listing, telling) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Self { ports, records, kept, listing, telling }
+        let (kept, listing, paged) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { ports, records, kept, listing, paged }
     }
 
     /// What is known without asking the service.
@@ -406,7 +406,7 @@ impl Connection {
         self.lister_of(&self.records.load()?, counters)
     }
 
-    fn lister_of(&self, record: &Record, counters: Rc<Counters>) -> Result<Lister> {
+    pub(crate) fn lister_of(&self, record: &Record, counters: Rc<Counters>) -> Result<Lister> {
         let verified = Rc::new(record.verified()?.clone());
         let (graph, settings) = (self.graph(record, counters), &record.settings);
         let (max_age, follow) = (settings.listing_max_age(), settings.follows_shortcuts());

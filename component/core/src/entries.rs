@@ -101,7 +101,6 @@ impl Lister {
             Some(root) => self.listed(root, wanted, enumerate, deadline).await?,
             None => None,
         };
-        let as_of = known.as_ref().and_then(|listed| listed.state.as_of);
         let (source, crossed) = match known {
             Some(listed) => (Source::Catalogue(Box::new(listed)), false),
             None if wanted.folder.is_empty() => {
@@ -110,6 +109,11 @@ impl Lister {
             }
             None => self.in_folder(wanted, deadline).await?,
         };
+        let as_of = match &source {
+            Source::Catalogue(listed) => listed.state.as_of,
+            _ => None,
+        };
+        let elsewhere = Some(wanted.folder).filter(|_| crossed);
         Ok(Entries {
             shortcuts: VecDeque::new(),
             shortcut: None,
@@ -119,7 +123,7 @@ impl Lister {
             recursive: wanted.recursive,
             deadline,
             source,
-            warnings: as_of.map(being_read_anew).into_iter().collect(),
+            warnings: as_of.map(|time| being_read_anew(elsewhere, time)).into_iter().collect(),
         })
     }
 
@@ -139,7 +143,10 @@ impl Lister {
         })?;
         let through = at.through(root).map(Rc::from);
         if at.crossed
-            && let Some((catalogue, state)) = self.followed(&at.root, deadline).await?
+            && let Some((catalogue, state)) = self
+                .followed(&at.root, deadline)
+                .await
+                .map_err(|error| reach::unlistable(&at.root.name, error))?
             && let Some(walk) = state.tree.walk_in(Some(&at.item.id), "", wanted.recursive)
         {
             let (base, name, walk) = (Some(at.item.id), path.to_owned(), Some(walk));
@@ -227,7 +234,7 @@ impl Entries {
                 let page = walk.next_page().await;
                 let left = WARNINGS.saturating_sub(self.warnings.len());
                 self.warnings.extend(walk.unlisted.drain(..).take(left));
-                page.map_err(|error| self.behind(error))?
+                page.map_err(|error| self.of_shortcut(error))?
             }
             Source::Catalogue(listed) => listed.next_folder(),
             Source::Ended => None,
@@ -247,7 +254,7 @@ impl Entries {
     /// is none.
     pub(crate) async fn next_drive(&mut self) -> Result<bool> {
         let next = self.go_on().await;
-        next.map_err(|error| self.behind(error))
+        next.map_err(|error| self.of_shortcut(error))
     }
 
     async fn go_on(&mut self) -> Result<bool> {
@@ -272,7 +279,8 @@ impl Entries {
                 drop(before);
                 let known = self.lister.followed(&shortcut, self.deadline).await?;
                 let as_of = known.as_ref().and_then(|(_, state)| state.as_of);
-                self.warnings.extend(as_of.map(being_read_anew));
+                let name = Some(shortcut.name.as_str());
+                self.warnings.extend(as_of.map(|time| being_read_anew(name, time)));
                 known
             }
         };
@@ -298,14 +306,11 @@ impl Entries {
         Ok(true)
     }
 
-    /// An error of what a shortcut leads to says so; others are of the whole connection.
-    fn behind(&self, error: Error) -> Error {
-        let whole = [ErrorKind::AuthRequired, ErrorKind::Throttled, ErrorKind::DeadlineExceeded];
+    /// An error of what a shortcut leads to says so.
+    fn of_shortcut(&self, error: Error) -> Error {
         match &self.shortcut {
-            Some(shortcut) if !whole.contains(&error.kind) => {
-                reach::unlistable(&shortcut.name, error)
-            }
-            _ => error,
+            Some(shortcut) => reach::unlistable(&shortcut.name, error),
+            None => error,
         }
     }
 
@@ -389,11 +394,17 @@ fn no_folder(folder: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("There is no folder `{folder}` here."))
 }
 
-fn being_read_anew(as_of: TimestampMs) -> String {
+fn being_read_anew(behind: Option<&str>, as_of: TimestampMs) -> String {
     let time = chrono::DateTime::from_timestamp_millis(as_of).unwrap_or_default();
-    let time = time.format("%Y-%m-%d %H:%M:%S");
-    format!(
-        "The drive is being read anew; until that is done it is listed as it was at {time} UTC. \
-         REFRESH DATABASE … reads it to the end."
-    )
+    let time = time.format("%Y-%m-%d %H:%M:%S UTC");
+    match behind {
+        None => format!(
+            "The drive is being read anew; until that is done it is listed as it was at {time}. \
+             REFRESH DATABASE … reads it to the end."
+        ),
+        Some(path) => format!(
+            "The drive behind `{path}` is being read anew, a part with each statement; until that \
+             is done it is listed as it was at {time}."
+        ),
+    }
 }

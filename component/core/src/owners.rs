@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{DriveItem, Graph, GraphUrl, ItemPage};
 use crate::item::Item;
 use crate::sender::Deadline;
@@ -23,8 +23,8 @@ type Owners = HashMap<String, String>;
 /// A folder and items in it; without it they are asked for one by one.
 type Asked<'a> = (Option<&'a str>, HashSet<&'a str>);
 
-/// Fills in who created items of a drive. What is gone meanwhile, or may not be asked for, stays
-/// without.
+/// Fills in who created items of a drive; what was found is filled in though an error comes then.
+/// What is gone meanwhile, or may not be asked for, stays without.
 pub(crate) async fn fill(
     graph: &Graph,
     drive: &str,
@@ -36,24 +36,27 @@ pub(crate) async fn fill(
         folders.entry(item.parent.as_deref()).or_default().insert(&item.id);
     }
     let asked = stream::iter(folders.into_iter().flat_map(apart)).map(async |(folder, ids)| {
-        let found = match folder {
-            Some(folder) => in_folder(graph, drive, folder, ids, deadline).await,
-            None => one_by_one(graph, drive, ids, deadline).await,
+        let mut owners = Owners::new();
+        let asked = match folder {
+            Some(folder) => in_folder(graph, drive, folder, ids, &mut owners, deadline).await,
+            None => one_by_one(graph, drive, ids, &mut owners, deadline).await,
         };
-        match found {
-            Err(error)
-                if matches!(error.kind, ErrorKind::NotFound | ErrorKind::PermissionDenied) =>
-            {
-                Ok(Owners::new())
-            }
-            found => found,
-        }
+        (owners, asked)
     });
-    let mut owners: Owners = asked.buffer_unordered(IN_FLIGHT).try_concat().await?;
+    let (mut owners, mut outcome) = (Owners::new(), Ok(()));
+    {
+        let mut answers = std::pin::pin!(asked.buffer_unordered(IN_FLIGHT));
+        while outcome.is_ok()
+            && let Some((found, asked)) = answers.next().await
+        {
+            owners.extend(found);
+            outcome = asked;
+        }
+    }
     for item in items {
         item.details.owner = owners.remove(&item.id);
     }
-    Ok(())
+    outcome
 }
 
 fn apart<'a>((folder, ids): Asked<'a>) -> Vec<Asked<'a>> {
@@ -67,34 +70,41 @@ async fn one_by_one(
     graph: &Graph,
     drive: &str,
     ids: HashSet<&str>,
+    owners: &mut Owners,
     deadline: Deadline,
-) -> Result<Owners> {
-    let mut owners = Owners::new();
+) -> Result<()> {
     for id in ids {
         let url = GraphUrl::creator(graph.cloud, drive, id)?;
-        let item: DriveItem = graph.json(&url, deadline).await?;
-        owners.insert(id.to_owned(), item.owner().unwrap_or_default().to_owned());
+        match graph.json::<DriveItem>(&url, deadline).await {
+            Ok(item) => owners.insert(id.to_owned(), told(&item)),
+            Err(error) if is_out_of_reach(&error) => None,
+            Err(error) => return Err(error),
+        };
     }
-    Ok(owners)
+    Ok(())
 }
 
-/// Page by page, until all are found.
+/// Page by page, until all are found, or it would cost less to ask for each. What is not found in
+/// there may have been moved.
 async fn in_folder(
     graph: &Graph,
     drive: &str,
     folder: &str,
     mut ids: HashSet<&str>,
+    owners: &mut Owners,
     deadline: Deadline,
-) -> Result<Owners> {
+) -> Result<()> {
     let mut url = GraphUrl::creators_in(graph.cloud, drive, folder)?;
-    let (mut owners, mut seen) = (Owners::new(), HashSet::new());
-    // A list that runs in a loop tells nothing new.
-    while seen.insert(url.as_url().path_and_query().to_owned()) {
-        let page: ItemPage = graph.json(&url, deadline).await?;
+    for _ in 0..ids.len().div_ceil(FEW) {
+        let page: ItemPage = match graph.json(&url, deadline).await {
+            Ok(page) => page,
+            Err(error) if is_out_of_reach(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        };
         let next = page.next(graph.cloud)?;
         for item in page.value {
             if ids.remove(item.id.as_str()) {
-                let owner = item.owner().unwrap_or_default().to_owned();
+                let owner = told(&item);
                 owners.insert(item.id, owner);
             }
         }
@@ -103,5 +113,13 @@ async fn in_folder(
             _ => break,
         }
     }
-    Ok(owners)
+    one_by_one(graph, drive, ids, owners, deadline).await
+}
+
+fn told(item: &DriveItem) -> String {
+    item.owner().unwrap_or_default().to_owned()
+}
+
+fn is_out_of_reach(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::NotFound | ErrorKind::PermissionDenied)
 }

@@ -305,11 +305,16 @@ pub(crate) fn unreadable(path: &str) -> String {
     format!("`{path}` is in another drive, by a shortcut, and this connection may not read it.")
 }
 
-/// An error of what a shortcut leads to.
+/// An error of what a shortcut leads to, unless it is one of the whole connection.
 pub(crate) fn unlistable(path: &str, error: Error) -> Error {
+    let whole = [ErrorKind::AuthRequired, ErrorKind::Throttled, ErrorKind::DeadlineExceeded];
+    if whole.contains(&error.kind) {
+        return error;
+    }
     let message =
         format!("What the shortcut `{path}` leads to cannot be listed. {}", error.message);
-    let hint = "Try again later; `follow_shortcuts` = false leaves shortcuts out.".to_owned();
+    let hint = error.hint.as_deref().unwrap_or("Try again later.");
+    let hint = format!("{hint} `follow_shortcuts` = false leaves shortcuts out.");
     Error { message, hint: Some(hint), ..error }
 }
 

@@ -80,11 +80,21 @@ impl Connection {
                 continue;
             }
             loop {
-                match catalogue.refresh(budget).await {
-                    Ok(Progress { state: RunState::Working, .. }) if clock.now() < until => {}
+                let left = until.saturating_sub(clock.now());
+                let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+                if left.is_zero() {
+                    return Ok(());
+                }
+                match catalogue.refresh(budget.min(left)).await {
+                    Ok(Progress { state: RunState::Working, .. }) => {}
                     Ok(other) => break progress.add(&other),
                     Err(error) if error.kind == ErrorKind::AuthRequired => return Err(error),
-                    Err(_) => break progress.errors += 1,
+                    Err(error) => {
+                        if error.kind == ErrorKind::NotFound {
+                            change_followed(self.ports(), |drives| drives.retain(|d| *d != drive));
+                        }
+                        break progress.errors += 1;
+                    }
                 }
             }
         }
@@ -103,23 +113,25 @@ impl Connection {
         counters: &Rc<Counters>,
         deadline: Deadline,
     ) -> Result<ChangePage> {
-        let lister = self.lister_counted(Rc::clone(counters))?;
+        let record = self.records.load()?;
+        let (lister, generation) =
+            (self.lister_of(&record, Rc::clone(counters))?, record.generation);
         let folder = folder_of(scope)?;
-        let mut telling = match self.telling.take() {
-            Some(kept) if kept.goes_on(scope, cursor) => kept,
-            _ => Telling::begin(&lister, scope, folder, cursor, deadline).await?,
+        let mut paged = match self.paged.take() {
+            Some(kept) if kept.goes_on(generation, scope, cursor) => kept,
+            _ => Paged::begin(&lister, generation, scope, folder, cursor, deadline).await?,
         };
-        let mut page = match telling.page(cursor, deadline).await {
+        let mut page = match paged.page(cursor, deadline).await {
             // A shortcut within the drive has cursors of the drive itself.
-            Err(error) if error.kind == ErrorKind::NotFound && telling.asked.unlooked => {
+            Err(error) if error.kind == ErrorKind::NotFound && paged.asked.unlooked => {
                 let (Some(root), Some(id)) = (lister.root(), folder) else { return Err(error) };
                 let shortcut = Asked::shortcut(&lister, root, id, deadline).await?;
-                telling.asked = shortcut.ok_or(error)?;
-                telling.page(cursor, deadline).await?
+                paged.asked = shortcut.ok_or(error)?;
+                paged.page(cursor, deadline).await?
             }
             page => page?,
         };
-        let Asked { prefix, named, .. } = &telling.asked;
+        let Asked { prefix, named, .. } = &paged.asked;
         for change in &mut page.changes {
             for path in [&mut change.path, &mut change.previous_path] {
                 *path = path.take().map(|path| join(prefix, &path));
@@ -129,8 +141,8 @@ impl Connection {
             remember(self.ports(), folder, named, &page);
         }
         if page.more {
-            telling.cursor.clone_from(&page.cursor);
-            self.telling.replace(Some(telling));
+            paged.cursor.clone_from(&page.cursor);
+            self.paged.replace(Some(paged));
         }
         Ok(page)
     }
@@ -159,8 +171,10 @@ impl Connection {
     }
 }
 
-/// A telling that takes several pages, kept between two of them.
-pub(crate) struct Telling {
+/// Changes told page by page, kept between two pages.
+pub(crate) struct Paged {
+    /// Parameters may change between two pages.
+    generation: u64,
     scope: String,
     /// Where the last page ended.
     cursor: String,
@@ -168,9 +182,10 @@ pub(crate) struct Telling {
     reading: Option<Reading>,
 }
 
-impl Telling {
+impl Paged {
     async fn begin(
         lister: &Lister,
+        generation: u64,
         scope: &str,
         folder: Option<&str>,
         cursor: Option<&str>,
@@ -188,11 +203,11 @@ impl Telling {
             Some(id) => Asked::shortcut(lister, root, id, deadline).await?,
         };
         let (scope, cursor, reading) = (scope.to_owned(), String::new(), None);
-        Ok(Self { scope, cursor, asked: shortcut.unwrap_or(own), reading })
+        Ok(Self { generation, scope, cursor, asked: shortcut.unwrap_or(own), reading })
     }
 
-    fn goes_on(&self, scope: &str, cursor: Option<&str>) -> bool {
-        self.scope == scope && cursor == Some(&self.cursor)
+    fn goes_on(&self, generation: u64, scope: &str, cursor: Option<&str>) -> bool {
+        self.generation == generation && self.scope == scope && cursor == Some(&self.cursor)
     }
 
     async fn page(&mut self, cursor: Option<&str>, deadline: Deadline) -> Result<ChangePage> {
@@ -250,7 +265,9 @@ impl Asked {
             // Of a folder only what is in it may be told.
             (None, Some(_)) => return Err(no_folder()),
         };
-        follow(lister.graph.sender.ports(), &target.drive);
+        if target.drive != root.drive {
+            follow(lister.graph.sender.ports(), &target.drive);
+        }
         let catalogue = lister.catalogue_of(&target.drive);
         let (folder, named) = (Some(target.item), root.drive.clone());
         let scope = Scope { base: folder.clone(), folder };
@@ -282,15 +299,25 @@ fn followed(ports: &Ports) -> Result<(Option<Vec<u8>>, Vec<String>)> {
     Ok((bytes, drives.unwrap_or_default()))
 }
 
-/// Remembers that a drive is followed. That it cannot be written stops nobody.
+/// Remembers that a drive is followed.
 fn follow(ports: &Ports, drive: &str) {
+    change_followed(ports, |drives| {
+        if !drives.iter().any(|known| known == drive) {
+            drives.push(drive.to_owned());
+            drives.drain(..drives.len().saturating_sub(MOST_FOLLOWED));
+        }
+    });
+}
+
+/// That it cannot be written stops nobody.
+fn change_followed(ports: &Ports, change: impl Fn(&mut Vec<String>)) {
     for _ in 0..TRIES {
-        let Ok((before, mut drives)) = followed(ports) else { return };
-        if drives.iter().any(|known| known == drive) {
+        let Ok((before, known)) = followed(ports) else { return };
+        let mut drives = known.clone();
+        change(&mut drives);
+        if drives == known {
             return;
         }
-        drives.push(drive.to_owned());
-        drives.drain(..drives.len().saturating_sub(MOST_FOLLOWED));
         let Ok(after) = serde_json::to_vec(&drives) else { return };
         let store = &ports.store;
         match store.compare_and_swap(Bucket::Connection, FOLLOWED_KEY, before.as_deref(), &after) {

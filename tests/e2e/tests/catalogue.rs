@@ -5,7 +5,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use datasource_e2e::{Answer, Fault, Profile, Stage, Step};
+use datasource_e2e::{Answer, Fault, Stage, Step};
 
 const FILES: &str = "SELECT path FROM drive.files ORDER BY path";
 

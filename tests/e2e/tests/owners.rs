@@ -3,7 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use datasource_e2e::{Fault, Profile, Stage, Step};
+use serde_json::json;
 
 const OWNERS: &str = "SELECT path, owner FROM drive.files ORDER BY path";
 const ANN: &str = "ann@contoso.com";
@@ -62,7 +66,7 @@ fn owners_are_kept_when_the_drive_is_read_anew_or_written_anew() {
         stage.forget_journal();
         assert_eq!(owners(&stage, OWNERS), owned(&["a.csv", "folder/b.csv"], ANN));
         assert_eq!(asked(&stage), 0, "run {n}");
-        stage.control().edit("primary", &[Step::write("a.csv", &format!("a\n{n}\n"))]).unwrap();
+        stage.control().edit("primary", &[Step::write("a.csv", format!("a\n{n}\n"))]).unwrap();
     }
 }
 
@@ -75,7 +79,7 @@ fn a_statement_that_does_not_name_the_owner_does_not_ask_but_tells_it_where_it_i
     assert_eq!(owners(&stage, OWNERS), owned(&["a.csv", "b.csv"], ANN));
     assert_eq!(owners(&stage, all), owned(&["a.csv", "b.csv"], ANN));
     let plan = stage.sql(&format!("EXPLAIN {OWNERS}")).succeeds();
-    assert!(plan.out.contains("asks who owns"), "{}", plan.out);
+    assert!(plan.out.contains("asks who created"), "{}", plan.out);
 }
 
 #[test]
@@ -103,7 +107,69 @@ fn owners_can_be_filtered_on_and_counted() {
     assert_eq!(owners(&stage, &mine), owned(&["a.csv", "folder/c.csv"], ANN));
     assert!(owners(&stage, &mine.replace("ann@", "bob@")).is_empty());
     let count = "SELECT owner, count(*) AS n FROM drive.files GROUP BY owner";
-    assert_eq!(stage.sql(count).rows(), [serde_json::json!({"owner": ANN, "n": 3})]);
+    assert_eq!(stage.sql(count).rows(), [json!({"owner": ANN, "n": 3})]);
+}
+
+#[test]
+fn only_rows_that_pass_all_other_filters_are_asked_for() {
+    let files: Vec<String> = (0..20).map(|n| format!("{n}/x.csv")).collect();
+    let mut files: Vec<&str> = files.iter().map(String::as_str).collect();
+    files.push("one/y.txt");
+    let stage = Stage::connected(&files);
+    let sql = "SELECT path, owner FROM drive.files WHERE mime_type = 'text/plain'";
+    assert_eq!(owners(&stage, sql), owned(&["one/y.txt"], ANN));
+    assert_eq!(asked(&stage), 1);
+}
+
+#[test]
+fn the_pages_of_a_large_folder_are_read_once() {
+    let files: Vec<String> = (0..1_100).map(|n| format!("folder/{n}.csv")).collect();
+    let stage = Stage::connected(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    stage.control().vary(&json!({"page_limit": 100})).unwrap();
+    assert!(owners(&stage, OWNERS).iter().all(|(_, owner)| owner == ANN));
+    assert_eq!(asked(&stage), 11);
+}
+
+#[test]
+fn a_file_that_was_moved_since_it_was_listed_has_its_owner() {
+    let stage = Stage::connected(&["a/1.csv", "a/2.csv", "a/3.csv", "a/4.csv"]);
+    let _ = stage.alter("drive", &json!({"listing_max_age": 86_400})).succeeds();
+    let _ = stage.sql("SELECT count(*) FROM drive.files").rows();
+    stage.control().edit("primary", &[Step::rename("a/2.csv", "2.csv")]).unwrap();
+    assert!(owners(&stage, OWNERS).iter().all(|(_, owner)| owner == ANN));
+}
+
+#[test]
+fn what_was_found_out_before_an_error_is_kept() {
+    let files: Vec<String> = (0..20).map(|n| format!("{n}/x.csv")).collect();
+    let stage = Stage::connected(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    let refused = Fault::status(400).on_path("*/items/*").nth(15);
+    stage.control().add_fault(&refused).unwrap();
+    let _ = stage.sql(OWNERS).fails_saying(&["400"]);
+    stage.forget_journal();
+    assert!(owners(&stage, OWNERS).iter().all(|(_, owner)| owner == ANN));
+    let asked = asked(&stage);
+    assert!((1..=10).contains(&asked), "{asked} of 20 were asked for again");
+}
+
+#[test]
+fn owners_are_kept_though_the_drive_changes_while_they_are_asked_for() {
+    let stage = Stage::connected(&["a.csv", "b.csv"]);
+    let _ = stage.sql("SELECT count(*) FROM drive.files").rows();
+    let late = Fault::late(3_000).on_path("*/items/*").times(1);
+    stage.control().add_fault(&late).unwrap();
+    let mut command = stage.host(OWNERS);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while asked(&stage) == 0 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let steps = [Step::write("b.csv", "a\n2\n"), Step::write("new.csv", "a\n3\n")];
+    stage.control().edit("primary", &steps).unwrap();
+    let _ = stage.sql("REFRESH DATABASE drive").succeeds();
+    assert!(child.wait().unwrap().success());
+    stage.forget_journal();
+    assert_eq!(owners(&stage, OWNERS), owned(&["a.csv", "b.csv", "new.csv"], ANN));
+    assert_eq!(asked(&stage), 2, "the one that changed, and the new one");
 }
 
 #[test]

@@ -199,6 +199,18 @@ fn a_footer_of_a_file_that_was_replaced_is_forgotten() {
 }
 
 #[test]
+fn a_file_that_became_shorter_than_an_old_listing_says_is_read() {
+    let files = [("a/large.parquet".to_owned(), wide(400_000))];
+    let stage = stage(Profile::Business, &files);
+    let _ = stage.alter("drive", &json!({"listing_max_age": 86_400})).succeeds();
+    let _ = stage.sql("SELECT count(*) FROM drive.files").succeeds();
+    let step = Step::write("a/large.parquet", wide(100));
+    stage.control().edit("primary", &[step]).unwrap();
+    let count = "SELECT count(c01) AS n FROM drive.`a/`";
+    assert_eq!(stage.sql(count).rows(), [json!({"n": 100})]);
+}
+
+#[test]
 fn explain_tells_the_row_groups_and_bytes() {
     let stage = stage(Profile::Business, &[("wide.parquet".to_owned(), wide(4_000))]);
     let plan = stage.sql("EXPLAIN SELECT c01 FROM drive.`wide.parquet`").succeeds();

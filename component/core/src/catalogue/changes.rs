@@ -192,7 +192,8 @@ impl Catalogue {
             history.knows(&cursor)?;
             let everything = matches!(&cursor.telling, Some(Telling { until: None, .. }));
             if everything {
-                let listed = Listed { tree, segments, as_of: None };
+                let supplements = Vec::new();
+                let listed = Listed { tree, segments, supplements, as_of: None };
                 return self.tell_everything(scope, cursor, listed);
             }
             let until = cursor.telling.as_ref().and_then(|telling| telling.until);

@@ -96,6 +96,8 @@ pub(crate) struct Summary {
 pub(crate) struct Listed {
     pub(crate) tree: Tree,
     segments: Vec<Stored>,
+    /// What was added to them since, of the same items.
+    supplements: Vec<Stored>,
     /// When it was so, where that is longer ago than is allowed: a new state is being read.
     pub(crate) as_of: Option<TimestampMs>,
 }
@@ -128,7 +130,8 @@ impl Catalogue {
             };
             if let Some(tree) = tree {
                 let as_of = Some(current.checked_at).filter(|time| *time < since);
-                return Ok(Some(Listed { tree, segments: current.segments, as_of }));
+                let (segments, supplements) = (current.segments, Vec::new());
+                return Ok(Some(Listed { tree, segments, supplements, as_of }));
             }
             self.discard_damaged(&current.segments)?;
         }
@@ -155,24 +158,42 @@ impl Catalogue {
         publish::complete(self.ports(), &listed.tree, &listed.segments, items)
     }
 
-    /// Keeps what was found out of items beside what the feed tells of them. Where the state was
-    /// replaced meanwhile, or is about to be, it is not kept.
+    /// Keeps what was found out of items beside what the feed tells of them: at the end of the
+    /// state, and below what is being read on top of it. Where the state was written anew meanwhile,
+    /// it is not kept.
     pub(crate) fn supplement(&self, listed: &mut Listed, items: Vec<Item>) -> Result<()> {
-        // Whoever listed an item may have given it another name.
-        let in_drive =
-            |Item { id, details, .. }: Item| Some(Item { details, ..listed.tree.by_id(&id)? });
-        let items = items.into_iter().filter_map(in_drive).collect();
         let loaded = self.load()?;
         let mut after = loaded.manifest.clone();
-        let replaced = after.building.as_ref().is_some_and(|building| building.incremental);
-        let current = after.current.as_mut().filter(|_| !replaced);
-        let Some(current) = current.filter(|current| current.segments == listed.segments) else {
+        let Some(current) = &mut after.current else { return Ok(()) };
+        let Some(since) = current.segments.strip_prefix(listed.segments.as_slice()) else {
             return Ok(());
         };
-        publish::supplement(self.ports(), &mut current.segments, items)?;
-        let segments = current.segments.clone();
+        let since = since.iter().filter(|stored| !listed.supplements.contains(stored));
+        let Some(newer) = publish::told_by(self.ports(), since)? else { return Ok(()) };
+        let mut known = Vec::new();
+        for item in items.into_iter().filter(|item| !newer.contains(&item.id)) {
+            // Whoever listed an item may have given it another name.
+            if let Some(in_drive) = listed.tree.by_id(&item.id) {
+                listed.tree.learn(&item);
+                known.push(Change::Put(Item { details: item.details, ..in_drive }));
+            }
+        }
+        if known.is_empty() {
+            return Ok(());
+        }
+        let before = current.segments.clone();
+        // Those who read the state go on reading its segments.
+        publish::append(self.ports(), &mut current.segments, before.len(), &known)?;
+        let added = current.segments[before.len()..].to_vec();
+        if let Some(building) = after.building.as_mut().filter(|building| building.incremental) {
+            if !building.segments.starts_with(&before) {
+                return Ok(());
+            }
+            let above = building.segments.split_off(before.len());
+            building.segments.extend(added.iter().cloned().chain(above));
+        }
         if swap(self.ports(), &self.drive, &loaded, after)? {
-            listed.segments = segments;
+            listed.supplements.extend(added);
         }
         Ok(())
     }
@@ -248,7 +269,13 @@ impl Catalogue {
                 Some(_) if enumerates => LONGEST_WITH_STATE_MS,
                 _ => LONGEST_MS,
             };
-            let limit = Deadline(deadline.0.or(Some(begun.saturating_add(longest))));
+            // With a state to serve, nobody waits to the last.
+            let until = begun.saturating_add(longest);
+            let limit = match deadline.0 {
+                Some(deadline) if longest == LONGEST_MS => deadline,
+                deadline => deadline.map_or(until, |deadline| deadline.min(until)),
+            };
+            let limit = Deadline(Some(limit));
             match (self.lease()?, manifest.current) {
                 (Some(lease), _) => {
                     let followed = match self.follow(lease, limit, None).await {

@@ -1,6 +1,6 @@
 //! The end of a run: from what was read of the feed to the drive's next state, and to what changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::history::{Entry, History};
 use super::manifest::{Building, Manifest, Snapshot, Stored, write_segment};
@@ -247,16 +247,24 @@ fn open(ports: &Ports, stored: &Stored) -> Result<Option<Segment>> {
     Ok(block.and_then(|block| Segment::open(&block)))
 }
 
-/// Adds what was found out of items to a state that is otherwise the same.
-pub(super) fn supplement(
+/// The ids that segments tell of; `None` if one was replaced meanwhile, or is damaged.
+pub(super) fn told_by<'a>(
     ports: &Ports,
-    segments: &mut Vec<Stored>,
-    items: Vec<Item>,
-) -> Result<()> {
-    let changes: Vec<Change> = items.into_iter().map(Change::Put).collect();
-    // Those who read the state go on reading its segments.
-    let kept = segments.len();
-    append(ports, segments, kept, &changes)
+    segments: impl Iterator<Item = &'a Stored>,
+) -> Result<Option<HashSet<String>>> {
+    let mut ids = HashSet::new();
+    for stored in segments {
+        let Some(segment) = open(ports, stored)? else { return Ok(None) };
+        for change in segment.changes() {
+            match change {
+                Some(ChangeRef::Put(ItemRef { id, .. }) | ChangeRef::Gone(id)) => {
+                    ids.insert(id.to_owned())
+                }
+                None => return Ok(None),
+            };
+        }
+    }
+    Ok(Some(ids))
 }
 
 /// Fills in what the tree does not keep; false if that cannot be had any more. Only the segments

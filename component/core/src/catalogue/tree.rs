@@ -205,6 +205,13 @@ impl Tree {
         self.owners.name(self.rows[row as usize].state.owner)
     }
 
+    /// Takes over who created an item.
+    pub(super) fn learn(&mut self, item: &Item) {
+        if let (Some(row), Some(owner)) = (self.find(&item.id), &item.details.owner) {
+            self.rows[row as usize].state.owner = self.owners.number(owner);
+        }
+    }
+
     /// Which change told a row's state; none if no change of the segments being read did.
     pub(super) fn told_by(&self, row: u32) -> u32 {
         self.rows[row as usize].told_by

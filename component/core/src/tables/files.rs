@@ -51,7 +51,9 @@ const DETAILED: usize = 50_000;
 /// Rows whose owners are asked for at once.
 const OWNED: usize = 1_000;
 /// Owners that are kept at once.
-const LEARNED: usize = 10_000;
+const LEARNED: usize = 2_000;
+/// How long one call asks for owners; hosts end it after some minutes.
+const ASKED_MS: i64 = 500_000;
 /// Sentences kept about single files.
 const WARNINGS: usize = 20;
 const DEFAULT_MAX_CONTENT: u64 = 16 << 20;
@@ -160,21 +162,32 @@ impl Column {
         }
     }
 
-    /// Whether it has to be read from where the details are.
-    fn is_detail(self) -> bool {
-        matches!(
-            self,
+    /// When it is known.
+    fn stage(self) -> Stage {
+        match self {
             // Content is fetched by its version, which is a detail.
             Self::Content
-                | Self::Created
-                | Self::ETag
-                | Self::MimeType
-                | Self::Hash
-                | Self::Owner
-                | Self::WebUrl
-                | Self::Shared
-        )
+            | Self::Created
+            | Self::ETag
+            | Self::MimeType
+            | Self::Hash
+            | Self::WebUrl
+            | Self::Shared => Stage::Details,
+            Self::Owner => Stage::Owner,
+            _ => Stage::Listed,
+        }
     }
+}
+
+/// When something of a row is known: each costs more than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// As soon as it is listed.
+    Listed,
+    /// Once it was read from where the details are.
+    Details,
+    /// Once it was asked for, perhaps.
+    Owner,
 }
 
 /// A column for which the host passes a read option when it is named.
@@ -265,7 +278,7 @@ impl FilesTable {
             FilesScan { columns, filters, limit, max_content, owners: false, folders, deleted };
         if self.owners && scan.used().any(|column| column == Column::Owner) {
             scan.owners = true;
-            notes.push("asks who owns the files, where that is not known".to_owned());
+            notes.push("asks who created the files, where that is not known".to_owned());
         }
         let work = Work::Files(scan);
         let split = Split { token: self.connection.seal(work)?, rows: None, bytes: None };
@@ -310,13 +323,11 @@ pub(crate) struct FilesScan {
 }
 
 impl FilesScan {
-    /// Of two kinds: those that need no details, and those that do.
-    fn passes(&self, row: &Row, details: bool) -> bool {
+    /// Whether a row passes the filters of one stage.
+    fn passes(&self, row: &Row, stage: Stage) -> bool {
         self.filters.iter().all(|filter| {
             let column = Column::ALL.get(filter.column).copied();
-            column.is_none_or(|column| {
-                column.is_detail() != details || filter.passes(row.value(column))
-            })
+            column.is_none_or(|column| column.stage() != stage || filter.passes(row.value(column)))
         })
     }
 
@@ -329,15 +340,16 @@ impl FilesScan {
         self.columns.iter().copied().chain(self.filtered())
     }
 
-    fn filters_details(&self) -> bool {
-        self.filtered().any(Column::is_detail)
+    /// Whether there are filters of a stage, or of a later one.
+    fn filters_from(&self, stage: Stage) -> bool {
+        self.filtered().any(|column| column.stage() >= stage)
     }
 
     fn needs_details(&self) -> bool {
         // The column `content` alone is NULL without a fetch.
         self.used().any(|column| match column {
             Column::Content => self.max_content.is_some(),
-            column => column.is_detail(),
+            column => column.stage() > Stage::Listed,
         })
     }
 }
@@ -410,6 +422,8 @@ pub(crate) struct FilesReader {
     fetching: FuturesOrdered<LocalFuture<'static, Result<Row>>>,
     /// Rows that may still be begun before the limit is reached.
     left: u64,
+    /// When the host asked for the batch that is being made.
+    called_at: TimestampMs,
     schema: SchemaRef,
     rows: u64,
     warnings: Vec<String>,
@@ -421,6 +435,7 @@ impl FilesReader {
         let schema = Arc::new(Schema::new(fields));
         Self {
             left: scan.limit.unwrap_or(u64::MAX),
+            called_at: 0,
             schema,
             lister,
             scan,
@@ -438,11 +453,12 @@ impl FilesReader {
     }
 
     pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        self.deadline.check(self.lister.graph.sender.ports().clock.now())?;
-        let rows = self.next_rows().await?;
-        if self.left == 0 {
+        self.deadline.check(self.now())?;
+        let rows = self.next_rows().await;
+        if self.left == 0 || rows.is_err() {
             self.keep_learned();
         }
+        let rows = rows?;
         if rows.is_empty() {
             return Ok(None);
         }
@@ -452,6 +468,7 @@ impl FilesReader {
 
     /// The rows of one batch; none at the end.
     async fn next_rows(&mut self) -> Result<Vec<Row>> {
+        self.called_at = self.now();
         let mut rows = Vec::new();
         let mut bytes = 0;
         while rows.len() < BATCH_ROWS && bytes < BATCH_BYTES {
@@ -515,7 +532,7 @@ impl FilesReader {
         let needs_details = self.scan.needs_details();
         let enough = match (entries.lacks_details(), needs_details) {
             // Where details decide which rows there are, many have to be looked at.
-            (true, true) if !self.scan.filters_details() => {
+            (true, true) if !self.scan.filters_from(Stage::Details) => {
                 DETAILED.min(usize::try_from(self.left).unwrap_or(usize::MAX))
             }
             (true, true) => DETAILED,
@@ -529,12 +546,13 @@ impl FilesReader {
             };
             let shown = page.into_iter().filter(|entry| self.shows(entry.item.kind));
             let shown = shown.map(|entry| Row::new(entry, None));
-            rows.extend(shown.filter(|row| self.scan.passes(row, false)));
+            rows.extend(shown.filter(|row| self.scan.passes(row, Stage::Listed)));
         }
         if needs_details {
             entries.complete(rows.iter_mut().map(|row| &mut row.entry.item))?;
+            rows.retain(|row| self.scan.passes(row, Stage::Details));
         }
-        self.undecided.extend(rows);
+        self.undecided = rows.into();
         if ended && self.scan.deleted {
             self.list_deleted(&entries)?;
         }
@@ -544,28 +562,56 @@ impl FilesReader {
         Ok(())
     }
 
-    /// Lets those of the next rows pass that do, once it is known who owns them.
+    fn now(&self) -> TimestampMs {
+        self.lister.graph.sender.ports().clock.now()
+    }
+
+    /// Lets those of the next rows pass that do, once it is known who created them.
     async fn decide(&mut self) -> Result<()> {
         let asks = self.scan.owners && self.entries.as_ref().is_some_and(Entries::lacks_details);
-        let most = match self.scan.filters_details() {
-            _ if !asks => self.undecided.len(),
-            true => OWNED,
-            false => OWNED.min(usize::try_from(self.left).unwrap_or(usize::MAX)),
-        };
-        let mut rows: Vec<Row> = self.undecided.drain(..most.min(self.undecided.len())).collect();
-        if asks && let Some(drive) = rows.first().map(|row| Rc::clone(&row.entry.drive)) {
-            let items = rows.iter_mut().map(|row| &mut row.entry.item);
-            let mut items: Vec<&mut Item> =
-                items.filter(|item| item.details.owner.is_none()).collect();
-            owners::fill(&self.lister.graph, &drive, &mut items, self.deadline).await?;
-            let found = items.iter().filter(|item| item.details.owner.is_some());
-            self.learned.extend(found.map(|item| (**item).clone()));
+        let rest = self.undecided.split_off(self.decided_at_once(asks));
+        let mut rows = std::mem::replace(&mut self.undecided, rest);
+        if asks {
+            self.ask_for_owners(&mut rows).await?;
         }
+        rows.retain(|row| self.scan.passes(row, Stage::Owner));
+        // Nothing waits when more is listed.
+        self.waiting = rows;
+        Ok(())
+    }
+
+    /// Rows to be asked for together: not more than are wanted, but all of a folder.
+    fn decided_at_once(&self, asks: bool) -> usize {
+        let rows = &self.undecided;
+        if !asks {
+            return rows.len();
+        }
+        let folder = |row: &Row| row.entry.item.parent.clone();
+        let last = rows.get(OWNED - 1).map(folder);
+        let beyond = rows.iter().skip(OWNED).take_while(|row| last == Some(folder(row))).count();
+        let together = rows.len().min(OWNED) + beyond;
+        match self.scan.filters_from(Stage::Owner) {
+            true => together,
+            false => together.min(usize::try_from(self.left).unwrap_or(usize::MAX)),
+        }
+    }
+
+    async fn ask_for_owners(&mut self, rows: &mut VecDeque<Row>) -> Result<()> {
+        let Some(drive) = rows.front().map(|row| Rc::clone(&row.entry.drive)) else {
+            return Ok(());
+        };
+        if self.now().saturating_sub(self.called_at) > ASKED_MS {
+            return Err(asks_for_too_long());
+        }
+        let items = rows.iter_mut().map(|row| &mut row.entry.item);
+        let mut items: Vec<&mut Item> = items.filter(|item| item.details.owner.is_none()).collect();
+        let asked = owners::fill(&self.lister.graph, &drive, &mut items, self.deadline).await;
+        let found = items.iter().filter(|item| item.details.owner.is_some());
+        self.learned.extend(found.map(|item| (**item).clone()));
         if self.learned.len() >= LEARNED {
             self.keep_learned();
         }
-        self.waiting.extend(rows.into_iter().filter(|row| self.scan.passes(row, true)));
-        Ok(())
+        asked
     }
 
     fn keep_learned(&mut self) {
@@ -604,7 +650,8 @@ impl FilesReader {
         for (entry, seen_at) in deleted {
             let row = Row::new(entry, Some(seen_at));
             let shown = self.shows(row.entry.item.kind);
-            if shown && self.scan.passes(&row, false) && self.scan.passes(&row, true) {
+            let stages = [Stage::Listed, Stage::Details, Stage::Owner];
+            if shown && stages.iter().all(|stage| self.scan.passes(&row, *stage)) {
                 self.waiting.push_back(row);
             }
         }
@@ -622,6 +669,12 @@ impl FilesReader {
         let sent = self.lister.graph.sender.counters().metrics();
         ScanMetrics { rows: self.rows, warnings: self.warnings.clone(), ..sent }
     }
+}
+
+fn asks_for_too_long() -> Error {
+    let message = "Who created the files takes longer to ask for than a statement may.";
+    Error::new(ErrorKind::DeadlineExceeded, message)
+        .hint("Run the statement again: it goes on from there. Or leave `owner` out.")
 }
 
 fn array(rows: &[Row], column: Column) -> ArrayRef {

@@ -71,7 +71,7 @@ impl Member {
             let from = schema.field(column).data_type();
             // A day becomes its midnight only once it was read: no cell of an instant stands for it.
             let day = *from == DataType::Date32 && to.is_temporal();
-            if from != to && (!day || table.format.is_untyped(column)) {
+            if from != to && !day {
                 table.format.retype(column, to);
             }
         }

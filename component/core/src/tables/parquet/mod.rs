@@ -81,8 +81,16 @@ pub(crate) async fn open_tail(
     let read = async |file: FileRef, link: Option<PreauthenticatedUrl>, range: Range<u64>| {
         Download::part(Rc::clone(graph), file, link, &range, Deadline::default()).read_part().await
     };
-    let told = if file.size == UNKNOWN_SIZE { 1 } else { file.size };
-    let mut tail = read(file.clone(), link, told.saturating_sub(TAIL)..told).await?;
+    let mut told = if file.size == UNKNOWN_SIZE { 1 } else { file.size };
+    let end = read(file.clone(), link.clone(), told.saturating_sub(TAIL)..told).await;
+    let mut tail = match end {
+        // It became shorter than the metadata says, which may be old.
+        Err(error) if error.kind == ErrorKind::ChangedDuringRead && !file.measured => {
+            told = 1;
+            read(FileRef { size: UNKNOWN_SIZE, ..file.clone() }, link, 0..1).await?
+        }
+        end => end?,
+    };
     if tail.file.size == UNKNOWN_SIZE {
         let message = format!("OneDrive does not tell how long `{}` is.", file.path);
         return Err(Error::new(ErrorKind::Unavailable, message).hint("Try again later."));
