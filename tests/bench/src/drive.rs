@@ -13,6 +13,8 @@ use crate::scan::host;
 
 /// Column `path` of `files`.
 const PATH: usize = 1;
+/// Column `owner` of `files`.
+const OWNER: usize = 11;
 
 /// Listings of a drive of so many items, each request that much later; with the walk, if asked for.
 pub(crate) fn items(items: u64, latency_ms: u64, walk: bool) -> Result<(), Failure> {
@@ -34,11 +36,11 @@ pub(crate) fn items(items: u64, latency_ms: u64, walk: bool) -> Result<(), Failu
         let by_path = Scan { filters: vec![like("%.csv")], limit: Some(10), ..Scan::default() };
         let counted = Scan { projection: Some(Vec::new()), ..Scan::default() };
         let few = Scan { limit: Some(10), ..Scan::default() };
-        report("first 10 rows, nothing known", &read(&database, few).await?);
-        report("count, first: enumerates", &read(&database, counted.clone()).await?);
-        report("count, again", &read(&database, counted.clone()).await?);
-        report("path LIKE '%.csv' LIMIT 10", &read(&database, by_path).await?);
-        report("every column of every file", &read(&database, Scan::default()).await?);
+        report("first 10 rows, nothing known", &read(&database, &[], few).await?);
+        report("count, first: enumerates", &read(&database, &[], counted.clone()).await?);
+        report("count, again", &read(&database, &[], counted.clone()).await?);
+        report("path LIKE '%.csv' LIMIT 10", &read(&database, &[], by_path).await?);
+        report("every column of every file", &read(&database, &[], Scan::default()).await?);
         let start = Instant::now();
         let progress = database.refresh(EVERYTHING, |_| ()).await?;
         println!(
@@ -66,10 +68,14 @@ pub(crate) fn items(items: u64, latency_ms: u64, walk: bool) -> Result<(), Failu
         }
         let seconds = start.elapsed().as_secs_f64();
         println!("  changes without a cursor: {seconds:.2} s, {told} items on {pages} pages");
+        let owners = [("owner".to_owned(), "fetch".to_owned())];
+        let owner = Scan { projection: Some(vec![OWNER]), ..Scan::default() };
+        report("owner of every file, asked for", &read(&database, &owners, owner.clone()).await?);
+        report("owner of every file, again", &read(&database, &owners, owner).await?);
         if walk {
             let walked = create("walked").await?;
             control.add_fault(&Fault::status(501).on_path("*/delta*").times(0))?;
-            report("count by walking the folders", &read(&walked, counted).await?);
+            report("count by walking the folders", &read(&walked, &[], counted).await?);
         }
         Ok(())
     })
@@ -100,9 +106,13 @@ fn report(what: &str, run: &Run) {
     );
 }
 
-async fn read(database: &Database, scan: Scan) -> Result<Run, Failure> {
+async fn read(
+    database: &Database,
+    options: &[(String, String)],
+    scan: Scan,
+) -> Result<Run, Failure> {
     let start = Instant::now();
-    let table = database.read_table("files", &[]).await?;
+    let table = database.read_table("files", options).await?;
     let most = scan.limit.unwrap_or(u64::MAX);
     let plan = table.plan(scan).await?;
     let mut run = Run { time: Duration::ZERO, rows: 0, requests: 0, memory: 0 };

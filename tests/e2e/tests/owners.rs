@@ -1,8 +1,6 @@
 //! Who created a file. The feed of a work account's drive does not tell it; so it is asked for when
 //! a statement names the column `owner`, and known from then on.
 
-#![expect(clippy::unwrap_used, reason = "a test panics where anything is amiss")]
-
 use std::process::Stdio;
 use std::time::Duration;
 

@@ -124,10 +124,12 @@ fn is_in_crumbs(state: &Snapshot) -> bool {
     crumbs > MANY_SEGMENTS && is_scattered(&state.segments, state.items)
 }
 
-/// Whether a state is spread over many more segments than it needs.
+/// Whether a state is spread over many more segments than it needs, or tells most items twice.
 fn is_scattered(segments: &[Stored], items: u64) -> bool {
     let needed = usize::try_from(items).unwrap_or(usize::MAX) / ITEMS_OF_A_SEGMENT + 1;
-    segments.len() > MANY_SEGMENTS && segments.len() >= needed.saturating_mul(4)
+    let told: u64 = segments.iter().map(|stored| u64::from(stored.changes)).sum();
+    let twice = told > items.saturating_mul(3) / 2;
+    segments.len() > MANY_SEGMENTS && (twice || segments.len() >= needed.saturating_mul(4))
 }
 
 impl Touched {
