@@ -165,7 +165,10 @@ impl Lister {
         deadline: Deadline,
     ) -> Result<Option<(Catalogue, catalogue::Listed)>> {
         let catalogue = self.catalogue(shortcut);
-        match catalogue.list(false, deadline).await {
+        if catalogue.summary()?.is_none() {
+            return Ok(None);
+        }
+        match catalogue.list(true, deadline).await {
             Ok(state) => Ok(state.map(|state| (catalogue, state))),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -326,7 +329,7 @@ impl Entries {
 
     /// Keeps what was found out of entries beside what the drive's feed tells; that it cannot be
     /// kept stops nobody.
-    pub(crate) fn supplement(&mut self, items: Vec<Item>) {
+    pub(crate) fn supplement(&mut self, items: &[&Item]) {
         if let Source::Catalogue(listed) = &mut self.source
             && !items.is_empty()
         {

@@ -3,6 +3,7 @@
 //!
 //! Several items of a folder are asked for together, by the folder's list; a few one by one.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
@@ -23,7 +24,7 @@ type Owners = HashMap<String, String>;
 /// A folder and items in it; without it they are asked for one by one.
 type Asked<'a> = (Option<&'a str>, HashSet<&'a str>);
 
-/// Fills in who created items of a drive; what was found is filled in though an error comes then.
+/// Fills in who created items of a drive; what was found is filled in though an error came.
 /// What is gone meanwhile, or may not be asked for, stays without.
 pub(crate) async fn fill(
     graph: &Graph,
@@ -35,28 +36,45 @@ pub(crate) async fn fill(
     for item in items.iter() {
         folders.entry(item.parent.as_deref()).or_default().insert(&item.id);
     }
-    let asked = stream::iter(folders.into_iter().flat_map(apart)).map(async |(folder, ids)| {
-        let mut owners = Owners::new();
-        let asked = match folder {
-            Some(folder) => in_folder(graph, drive, folder, ids, &mut owners, deadline).await,
-            None => one_by_one(graph, drive, ids, &mut owners, deadline).await,
-        };
-        (owners, asked)
-    });
-    let (mut owners, mut outcome) = (Owners::new(), Ok(()));
-    {
-        let mut answers = std::pin::pin!(asked.buffer_unordered(IN_FLIGHT));
-        while outcome.is_ok()
-            && let Some((found, asked)) = answers.next().await
-        {
-            owners.extend(found);
-            outcome = asked;
-        }
-    }
+    let (mut owners, first) = (Owners::new(), folders.into_iter().flat_map(apart).collect());
+    let asked = match ask(graph, drive, first, &mut owners, deadline).await {
+        Ok(left) => ask(graph, drive, left, &mut owners, deadline).await.map(drop),
+        Err(error) => Err(error),
+    };
     for item in items {
         item.details.owner = owners.remove(&item.id);
     }
-    outcome
+    asked
+}
+
+/// Asks a few at a time; what is left of folders has to be asked for one by one. After an error
+/// nothing more is asked, but what is on its way is waited for.
+async fn ask<'a>(
+    graph: &Graph,
+    drive: &str,
+    asked: Vec<Asked<'a>>,
+    owners: &mut Owners,
+    deadline: Deadline,
+) -> Result<Vec<Asked<'a>>> {
+    let failed = Cell::new(false);
+    let answers = stream::iter(asked).map(async |(folder, mut ids)| {
+        let mut found = Owners::new();
+        let asked = match folder {
+            _ if failed.get() => Ok(()),
+            Some(folder) => in_folder(graph, drive, folder, &mut ids, &mut found, deadline).await,
+            None => one_by_one(graph, drive, &mut ids, &mut found, deadline).await,
+        };
+        failed.set(failed.get() || asked.is_err());
+        (found, ids, asked)
+    });
+    let (mut left, mut outcome) = (Vec::new(), Ok(()));
+    let mut answers = std::pin::pin!(answers.buffer_unordered(IN_FLIGHT));
+    while let Some((found, ids, asked)) = answers.next().await {
+        owners.extend(found);
+        left.extend(ids.into_iter().map(|id| (None, [id].into())));
+        outcome = outcome.and(asked);
+    }
+    outcome.map(|()| left)
 }
 
 fn apart<'a>((folder, ids): Asked<'a>) -> Vec<Asked<'a>> {
@@ -69,11 +87,11 @@ fn apart<'a>((folder, ids): Asked<'a>) -> Vec<Asked<'a>> {
 async fn one_by_one(
     graph: &Graph,
     drive: &str,
-    ids: HashSet<&str>,
+    ids: &mut HashSet<&str>,
     owners: &mut Owners,
     deadline: Deadline,
 ) -> Result<()> {
-    for id in ids {
+    for id in ids.drain() {
         let url = GraphUrl::creator(graph.cloud, drive, id)?;
         match graph.json::<DriveItem>(&url, deadline).await {
             Ok(item) => owners.insert(id.to_owned(), told(&item)),
@@ -84,13 +102,13 @@ async fn one_by_one(
     Ok(())
 }
 
-/// Page by page, until all are found, or it would cost less to ask for each. What is not found in
-/// there may have been moved.
+/// Page by page, until all are found, or it would cost less to ask for each. What is left in `ids`
+/// then may have been moved.
 async fn in_folder(
     graph: &Graph,
     drive: &str,
     folder: &str,
-    mut ids: HashSet<&str>,
+    ids: &mut HashSet<&str>,
     owners: &mut Owners,
     deadline: Deadline,
 ) -> Result<()> {
@@ -98,7 +116,10 @@ async fn in_folder(
     for _ in 0..ids.len().div_ceil(FEW) {
         let page: ItemPage = match graph.json(&url, deadline).await {
             Ok(page) => page,
-            Err(error) if is_out_of_reach(&error) => return Ok(()),
+            Err(error) if is_out_of_reach(&error) => {
+                ids.clear();
+                break;
+            }
             Err(error) => return Err(error),
         };
         let next = page.next(graph.cloud)?;
@@ -113,7 +134,7 @@ async fn in_folder(
             _ => break,
         }
     }
-    one_by_one(graph, drive, ids, owners, deadline).await
+    Ok(())
 }
 
 fn told(item: &DriveItem) -> String {

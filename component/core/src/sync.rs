@@ -73,27 +73,33 @@ impl Connection {
     ) -> Result<()> {
         let clock = &self.ports().clock;
         let until = clock.now().saturating_add(FOLLOWED_MS);
-        for drive in followed(self.ports())?.1 {
-            let catalogue = lister.catalogue_of(&drive);
+        let drives = followed(self.ports())?.1;
+        for (number, drive) in drives.iter().enumerate() {
+            let catalogue = lister.catalogue_of(drive);
             // It may have been told of, and never been read to its end.
             if catalogue.summary()?.is_none() {
                 continue;
             }
+            // Each has its share of what is left of the time.
+            let left = until.saturating_sub(clock.now()).max(0);
+            let share = left / i64::try_from(drives.len() - number).unwrap_or(1);
+            let until = clock.now().saturating_add(share);
             loop {
-                let left = until.saturating_sub(clock.now());
-                let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-                if left.is_zero() {
-                    return Ok(());
-                }
-                match catalogue.refresh(budget.min(left)).await {
-                    Ok(Progress { state: RunState::Working, .. }) => {}
-                    Ok(other) => break progress.add(&other),
+                match catalogue.refresh(budget).await {
+                    Ok(Progress { state: RunState::Working, .. }) if clock.now() < until => {}
+                    Ok(other) => {
+                        progress.add(&other);
+                        // It is not up to date.
+                        progress.errors += u64::from(other.state == RunState::Working);
+                        break;
+                    }
                     Err(error) if error.kind == ErrorKind::AuthRequired => return Err(error),
                     Err(error) => {
                         if error.kind == ErrorKind::NotFound {
-                            change_followed(self.ports(), |drives| drives.retain(|d| *d != drive));
+                            change_followed(self.ports(), |drives| drives.retain(|d| d != drive));
                         }
-                        break progress.errors += 1;
+                        progress.errors += 1;
+                        break;
                     }
                 }
             }

@@ -130,7 +130,8 @@ fn while_a_drive_is_read_anew_for_long_the_old_state_is_served() {
     assert_eq!(paths(&stage).len(), 12);
     small_pages(&stage);
     stage.control().add_fault(&Fault::status(410).on_path("*/delta*")).unwrap();
-    let slow = Fault::status(429).retry_after("900").on_path("*/delta*").nth(4);
+    // Longer than anybody waits where there is an old state.
+    let slow = Fault::status(429).retry_after("100").on_path("*/delta*").nth(4);
     stage.control().add_fault(&slow).unwrap();
     let old = stage.sql(FILES).succeeds();
     assert!(old.err.contains("is being read anew"), "{}", old.err);

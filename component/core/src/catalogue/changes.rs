@@ -192,8 +192,7 @@ impl Catalogue {
             history.knows(&cursor)?;
             let everything = matches!(&cursor.telling, Some(Telling { until: None, .. }));
             if everything {
-                let supplements = Vec::new();
-                let listed = Listed { tree, segments, supplements, as_of: None };
+                let listed = Listed { tree, segments, as_of: None };
                 return self.tell_everything(scope, cursor, listed);
             }
             let until = cursor.telling.as_ref().and_then(|telling| telling.until);

@@ -44,6 +44,9 @@ pub(super) struct Stored {
     pub(super) key: String,
     /// How many changes it holds.
     pub(super) changes: u32,
+    /// It tells no change, but what was found out of items as the segments before it tell them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) supplement: bool,
 }
 
 /// A whole state of the drive.

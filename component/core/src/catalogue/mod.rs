@@ -11,6 +11,8 @@ mod bytes;
 mod changes;
 mod history;
 mod manifest;
+#[cfg(test)]
+mod memory;
 mod publish;
 mod runs;
 mod segment;
@@ -56,10 +58,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const WALKS_MS: i64 = 24 * 3_600_000;
 /// Reads of a catalogue that was replaced while it was read.
 const READS: usize = 5;
+/// Tries of a write that others may overtake.
+const TRIES: usize = 5;
 
 /// What came of reading a page.
 enum Step {
     More,
+    /// The feed has to be read from its start.
+    Anew,
     /// The feed's end, or none at all.
     End(Box<Outcome>),
     /// Another instance was faster; what it kept counts.
@@ -96,8 +102,6 @@ pub(crate) struct Summary {
 pub(crate) struct Listed {
     pub(crate) tree: Tree,
     segments: Vec<Stored>,
-    /// What was added to them since, of the same items.
-    supplements: Vec<Stored>,
     /// When it was so, where that is longer ago than is allowed: a new state is being read.
     pub(crate) as_of: Option<TimestampMs>,
 }
@@ -130,8 +134,7 @@ impl Catalogue {
             };
             if let Some(tree) = tree {
                 let as_of = Some(current.checked_at).filter(|time| *time < since);
-                let (segments, supplements) = (current.segments, Vec::new());
-                return Ok(Some(Listed { tree, segments, supplements, as_of }));
+                return Ok(Some(Listed { tree, segments: current.segments, as_of }));
             }
             self.discard_damaged(&current.segments)?;
         }
@@ -153,49 +156,64 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Fills in what a tree does not keep; false if that cannot be had any more.
+    /// Fills in what a tree does not keep; false if that cannot be had any more. Where the state was
+    /// written anew meanwhile, items become what they are now, but for their names.
     pub(crate) fn complete(&self, listed: &Listed, items: &mut [&mut Item]) -> Result<bool> {
-        publish::complete(self.ports(), &listed.tree, &listed.segments, items)
+        if publish::complete(self.ports(), &listed.tree, &listed.segments, items)? {
+            return Ok(true);
+        }
+        let Some(current) = self.load()?.manifest.current else { return Ok(false) };
+        publish::complete_by_id(self.ports(), &current.segments, items)
     }
 
     /// Keeps what was found out of items beside what the feed tells of them: at the end of the
     /// state, and below what is being read on top of it. Where the state was written anew meanwhile,
     /// it is not kept.
-    pub(crate) fn supplement(&self, listed: &mut Listed, items: Vec<Item>) -> Result<()> {
-        let loaded = self.load()?;
-        let mut after = loaded.manifest.clone();
-        let Some(current) = &mut after.current else { return Ok(()) };
-        let Some(since) = current.segments.strip_prefix(listed.segments.as_slice()) else {
-            return Ok(());
-        };
-        let since = since.iter().filter(|stored| !listed.supplements.contains(stored));
-        let Some(newer) = publish::told_by(self.ports(), since)? else { return Ok(()) };
-        let mut known = Vec::new();
-        for item in items.into_iter().filter(|item| !newer.contains(&item.id)) {
-            // Whoever listed an item may have given it another name.
-            if let Some(in_drive) = listed.tree.by_id(&item.id) {
-                listed.tree.learn(&item);
-                known.push(Change::Put(Item { details: item.details, ..in_drive }));
+    pub(crate) fn supplement(&self, listed: &mut Listed, items: &[&Item]) -> Result<()> {
+        items.iter().for_each(|item| listed.tree.learn(item));
+        for _ in 0..TRIES {
+            let loaded = self.load()?;
+            let Some(after) = self.supplemented(&loaded.manifest, listed, items)? else { break };
+            if swap(self.ports(), &self.drive, &loaded, after)? {
+                break;
             }
-        }
-        if known.is_empty() {
-            return Ok(());
-        }
-        let before = current.segments.clone();
-        // Those who read the state go on reading its segments.
-        publish::append(self.ports(), &mut current.segments, before.len(), &known)?;
-        let added = current.segments[before.len()..].to_vec();
-        if let Some(building) = after.building.as_mut().filter(|building| building.incremental) {
-            if !building.segments.starts_with(&before) {
-                return Ok(());
-            }
-            let above = building.segments.split_off(before.len());
-            building.segments.extend(added.iter().cloned().chain(above));
-        }
-        if swap(self.ports(), &self.drive, &loaded, after)? {
-            listed.supplements.extend(added);
         }
         Ok(())
+    }
+
+    /// The manifest with what was found out, if there is anything to be kept.
+    fn supplemented(
+        &self,
+        manifest: &Manifest,
+        listed: &Listed,
+        items: &[&Item],
+    ) -> Result<Option<Manifest>> {
+        let mut after = manifest.clone();
+        let Some(current) = &mut after.current else { return Ok(None) };
+        let before = current.segments.clone();
+        let Some(since) = before.strip_prefix(listed.segments.as_slice()) else { return Ok(None) };
+        let ids = items.iter().map(|item| item.id.as_str()).collect();
+        let Some(changed) = publish::told(self.ports(), since, &ids)? else { return Ok(None) };
+        // Whoever listed an item may have given it another name.
+        let in_drive = |item: &&Item| {
+            let details = item.details.clone();
+            let unchanged = Some(&item.id).filter(|id| !changed.contains(*id))?;
+            Some(Change::Put(Item { details, ..listed.tree.by_id(unchanged)? }))
+        };
+        let known: Vec<Change> = items.iter().filter_map(in_drive).collect();
+        let mut building = after.building.as_mut().filter(|building| building.incremental);
+        let based = |building: &&mut Building| building.segments.starts_with(&before);
+        if known.is_empty() || building.as_ref().is_some_and(|building| !based(building)) {
+            return Ok(None);
+        }
+        // Those who read the state go on reading its segments.
+        publish::append(self.ports(), &mut current.segments, before.len(), &known)?;
+        let added = &mut current.segments[before.len()..];
+        added.iter_mut().for_each(|stored| stored.supplement = true);
+        if let Some(building) = &mut building {
+            building.segments.splice(before.len()..before.len(), added.iter().cloned());
+        }
+        Ok(Some(after))
     }
 
     /// What is kept of the drive, without asking the service.
@@ -324,7 +342,9 @@ impl Catalogue {
                     deadline.check(clock.now())?;
                 }
                 Ok(Step::More) if lease.keep()? && !over(clock.now()) => patience = PATIENCE,
-                Ok(Step::More | Step::Overtaken) => return Ok(Followed::Stopped),
+                Ok(Step::Anew) if until.is_some() && lease.keep()? && !over(clock.now()) => {}
+                // A statement may not want to wait for that.
+                Ok(Step::More | Step::Anew | Step::Overtaken) => return Ok(Followed::Stopped),
                 Err(error) if until.is_some() && self.may_pass(&own, error.kind)? => {
                     let left = until.map_or(0, |until| until.saturating_sub(clock.now())).max(0);
                     clock.sleep(Duration::from_millis(left.unsigned_abs())).await;
@@ -400,7 +420,7 @@ impl Catalogue {
         let ours = swap(self.ports(), &self.drive, loaded, after)?;
         Ok(match (again, ours) {
             (false, _) => Step::InCircles,
-            (true, true) => Step::More,
+            (true, true) => Step::Anew,
             (true, false) => Step::Overtaken,
         })
     }

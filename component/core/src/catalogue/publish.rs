@@ -106,7 +106,8 @@ pub(super) fn publish(
     let mut segments = building.segments;
     // What only the segments before these tell goes with them.
     let loses_owners = owner_left_out && !building.incremental;
-    if loses_owners || is_scattered(&segments, items) {
+    let kept = tree.numbers().filter(|row| tree.state(*row).kind().is_some()).count();
+    if loses_owners || is_scattered(&segments, kept as u64) {
         match compact(ports, &mut tree, &segments)? {
             Some(fewer) => segments = fewer,
             None => return Ok(None),
@@ -124,11 +125,12 @@ fn is_in_crumbs(state: &Snapshot) -> bool {
     crumbs > MANY_SEGMENTS && is_scattered(&state.segments, state.items)
 }
 
-/// Whether a state is spread over many more segments than it needs, or tells most items twice.
+/// Whether a state is spread over many more segments than it needs, or tells most items several times.
 fn is_scattered(segments: &[Stored], items: u64) -> bool {
     let needed = usize::try_from(items).unwrap_or(usize::MAX) / ITEMS_OF_A_SEGMENT + 1;
     let told: u64 = segments.iter().map(|stored| u64::from(stored.changes)).sum();
-    let twice = told > items.saturating_mul(3) / 2;
+    // What is found out of each item once is not the reason.
+    let twice = told > items.saturating_mul(5) / 2;
     segments.len() > MANY_SEGMENTS && (twice || segments.len() >= needed.saturating_mul(4))
 }
 
@@ -249,24 +251,53 @@ fn open(ports: &Ports, stored: &Stored) -> Result<Option<Segment>> {
     Ok(block.and_then(|block| Segment::open(&block)))
 }
 
-/// The ids that segments tell of; `None` if one was replaced meanwhile, or is damaged.
-pub(super) fn told_by<'a>(
+/// Of which of some items segments tell a change; `None` if one was replaced meanwhile, or is
+/// damaged.
+pub(super) fn told(
     ports: &Ports,
-    segments: impl Iterator<Item = &'a Stored>,
+    segments: &[Stored],
+    ids: &HashSet<&str>,
 ) -> Result<Option<HashSet<String>>> {
-    let mut ids = HashSet::new();
-    for stored in segments {
+    let mut told = HashSet::new();
+    for stored in segments.iter().filter(|stored| !stored.supplement) {
         let Some(segment) = open(ports, stored)? else { return Ok(None) };
         for change in segment.changes() {
-            match change {
-                Some(ChangeRef::Put(ItemRef { id, .. }) | ChangeRef::Gone(id)) => {
-                    ids.insert(id.to_owned())
-                }
+            let id = match change {
+                Some(ChangeRef::Put(item)) => item.id,
+                Some(ChangeRef::Gone(id)) => id,
                 None => return Ok(None),
             };
+            if ids.contains(id) {
+                told.insert(id.to_owned());
+            }
         }
     }
-    Ok(Some(ids))
+    Ok(Some(told))
+}
+
+/// Makes items what segments say of them last, but for their names.
+pub(super) fn complete_by_id(
+    ports: &Ports,
+    segments: &[Stored],
+    items: &mut [&mut Item],
+) -> Result<bool> {
+    let mut wanted: HashMap<String, &mut Item> =
+        items.iter_mut().map(|item| (item.id.clone(), &mut **item)).collect();
+    for stored in segments {
+        let Some(segment) = open(ports, stored)? else { return Ok(false) };
+        for change in segment.changes() {
+            let Some(change) = change else { return Ok(false) };
+            if let ChangeRef::Put(found) = change
+                && let Some(item) = wanted.get_mut(found.id)
+            {
+                let owner = item.details.owner.take();
+                (item.size, item.modified) = (found.size, found.modified);
+                item.details = found.details.to_owned();
+                item.details.owner = item.details.owner.take().or(owner);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// Fills in what the tree does not keep; false if that cannot be had any more. Only the segments
@@ -387,7 +418,7 @@ impl Segments {
         let (writer, changes) =
             (std::mem::take(&mut self.writer), std::mem::take(&mut self.changes));
         let key = write_segment(ports, &writer.finish())?;
-        self.written.push(Stored { key, changes });
+        self.written.push(Stored { key, changes, supplement: false });
         Ok(())
     }
 
@@ -396,5 +427,100 @@ impl Segments {
             self.close(ports)?;
         }
         Ok(self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::memory::ports;
+    use crate::item::Details;
+
+    fn item(id: &str, size: u64, e_tag: &str, owner: Option<&str>) -> Item {
+        let owner = owner.map(str::to_owned);
+        let details = Details { e_tag: Some(e_tag.to_owned()), owner, ..Details::default() };
+        let (kind, parent) = match id {
+            "root" => (Kind::Root, None),
+            _ => (Kind::File, Some("root".to_owned())),
+        };
+        let (name, size) = (format!("{id}.csv"), Some(size));
+        Item { id: id.to_owned(), parent, name, kind, size, modified: None, target: None, details }
+    }
+
+    fn segments(ports: &Ports, changes: &[&[Change]]) -> Vec<Stored> {
+        let mut segments = Vec::new();
+        for changes in changes {
+            let kept = segments.len();
+            append(ports, &mut segments, kept, changes).unwrap();
+        }
+        segments
+    }
+
+    /// A drive of two files, one of which changed; who created them was found out before.
+    fn drive(ports: &Ports) -> Vec<Stored> {
+        let first = [item("root", 0, "", None), item("a", 1, "a1", None), item("b", 1, "b1", None)];
+        let found = [item("a", 1, "a1", Some("ann")), item("b", 1, "b1", Some(""))];
+        let changed = [item("a", 2, "a2", None)];
+        let of = |items: &[Item]| items.iter().cloned().map(Change::Put).collect::<Vec<_>>();
+        segments(ports, &[&of(&first), &of(&found), &of(&changed)])
+    }
+
+    #[test]
+    fn an_owner_stays_with_its_item_when_the_feed_leaves_it_out() {
+        let (_, ports) = ports();
+        let stored = drive(&ports);
+        for compacted in [false, true] {
+            let (mut tree, _) = read(&ports, &stored, None).unwrap().unwrap();
+            let stored = match compacted {
+                false => stored.clone(),
+                true => compact(&ports, &mut tree, &stored).unwrap().unwrap(),
+            };
+            let (tree, told) = read(&ports, &stored, None).unwrap().unwrap();
+            assert_eq!(told, if compacted { 3 } else { 6 });
+            let mut items = [tree.by_id("a").unwrap(), tree.by_id("b").unwrap()];
+            let mut unfilled: Vec<&mut Item> = items.iter_mut().collect();
+            assert!(complete(&ports, &tree, &stored, &mut unfilled).unwrap());
+            assert_eq!(items[0], item("a", 2, "a2", Some("ann")));
+            assert_eq!(items[1], item("b", 1, "b1", Some("")), "known to be nobody's");
+        }
+    }
+
+    #[test]
+    fn what_was_listed_before_the_state_was_written_anew_becomes_what_it_is_now() {
+        let (_, ports) = ports();
+        let stored = drive(&ports);
+        let (mut old, _) = read(&ports, &stored[..1], None).unwrap().unwrap();
+        old.learn(&item("b", 1, "b1", Some("bob")));
+        let mut items = [old.by_id("a").unwrap(), old.by_id("b").unwrap()];
+        items[0].name = "by another name".to_owned();
+        let mut unfilled: Vec<&mut Item> = items.iter_mut().collect();
+        assert!(complete_by_id(&ports, &stored, &mut unfilled).unwrap());
+        let now = item("a", 2, "a2", Some("ann"));
+        assert_eq!(items[0], Item { name: "by another name".to_owned(), ..now });
+        let gone = [Stored { key: "gone".to_owned(), changes: 1, supplement: false }];
+        assert!(!complete_by_id(&ports, &gone, &mut [&mut items[1]]).unwrap());
+    }
+
+    #[test]
+    fn only_changes_count_as_told_not_what_was_found_out() {
+        let (_, ports) = ports();
+        let mut stored = drive(&ports);
+        stored[1].supplement = true;
+        let ids = ["a", "b"].into();
+        let told = told(&ports, &stored[1..], &ids).unwrap().unwrap();
+        assert_eq!(told, HashSet::from(["a".to_owned()]));
+    }
+
+    #[test]
+    fn a_state_is_written_anew_when_it_is_in_pieces_and_not_when_it_is_large() {
+        let of = |changes: u32, count: usize| {
+            let stored = |n| Stored { key: format!("{n}"), changes, supplement: false };
+            (0..count).map(stored).collect::<Vec<_>>()
+        };
+        assert!(is_scattered(&of(1, 17), 100));
+        assert!(!is_scattered(&of(2_000, 500), 1_000_000), "as it was read");
+        assert!(!is_scattered(&of(2_000, 1_000), 1_000_000), "with all owners found out");
+        assert!(is_scattered(&of(2_000, 1_300), 1_000_000));
+        assert!(!is_scattered(&of(2_000, 16), 100), "so few are no matter");
     }
 }

@@ -50,8 +50,6 @@ const DOWNLOADS: usize = 4;
 const DETAILED: usize = 50_000;
 /// Rows whose owners are asked for at once.
 const OWNED: usize = 1_000;
-/// Owners that are kept at once.
-const LEARNED: usize = 2_000;
 /// How long one call asks for owners; hosts end it after some minutes.
 const ASKED_MS: i64 = 500_000;
 /// Sentences kept about single files.
@@ -416,8 +414,6 @@ pub(crate) struct FilesReader {
     drive_listed: bool,
     /// Rows with details, whose owners may not be known yet.
     undecided: VecDeque<Row>,
-    /// Whose owners were found out, to be kept.
-    learned: Vec<Item>,
     waiting: VecDeque<Row>,
     fetching: FuturesOrdered<LocalFuture<'static, Result<Row>>>,
     /// Rows that may still be begun before the limit is reached.
@@ -444,7 +440,6 @@ impl FilesReader {
             listed: false,
             drive_listed: false,
             undecided: VecDeque::new(),
-            learned: Vec::new(),
             waiting: VecDeque::new(),
             fetching: FuturesOrdered::new(),
             rows: 0,
@@ -454,11 +449,7 @@ impl FilesReader {
 
     pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         self.deadline.check(self.now())?;
-        let rows = self.next_rows().await;
-        if self.left == 0 || rows.is_err() {
-            self.keep_learned();
-        }
-        let rows = rows?;
+        let rows = self.next_rows().await?;
         if rows.is_empty() {
             return Ok(None);
         }
@@ -521,13 +512,9 @@ impl FilesReader {
             }
         };
         // Not before it is known that more rows are wanted.
-        if std::mem::take(&mut self.drive_listed) {
-            let learned = std::mem::take(&mut self.learned);
-            entries.supplement(learned);
-            if !entries.next_drive().await? {
-                self.listed = true;
-                return Ok(());
-            }
+        if std::mem::take(&mut self.drive_listed) && !entries.next_drive().await? {
+            self.listed = true;
+            return Ok(());
         }
         let needs_details = self.scan.needs_details();
         let enough = match (entries.lacks_details(), needs_details) {
@@ -600,25 +587,19 @@ impl FilesReader {
         let Some(drive) = rows.front().map(|row| Rc::clone(&row.entry.drive)) else {
             return Ok(());
         };
-        if self.now().saturating_sub(self.called_at) > ASKED_MS {
-            return Err(asks_for_too_long());
-        }
+        let longest = self.called_at.saturating_add(ASKED_MS);
+        let until = Deadline(Some(self.deadline.0.map_or(longest, |end| end.min(longest))));
         let items = rows.iter_mut().map(|row| &mut row.entry.item);
         let mut items: Vec<&mut Item> = items.filter(|item| item.details.owner.is_none()).collect();
-        let asked = owners::fill(&self.lister.graph, &drive, &mut items, self.deadline).await;
-        let found = items.iter().filter(|item| item.details.owner.is_some());
-        self.learned.extend(found.map(|item| (**item).clone()));
-        if self.learned.len() >= LEARNED {
-            self.keep_learned();
-        }
-        asked
-    }
-
-    fn keep_learned(&mut self) {
-        let learned = std::mem::take(&mut self.learned);
+        let asked = owners::fill(&self.lister.graph, &drive, &mut items, until).await;
+        let found = items.iter().map(|item| &**item).filter(|item| item.details.owner.is_some());
         if let Some(entries) = &mut self.entries {
-            entries.supplement(learned);
+            entries.supplement(&found.collect::<Vec<_>>());
         }
+        asked.map_err(|error| match error.kind {
+            ErrorKind::DeadlineExceeded => asks_for_too_long(),
+            _ => error,
+        })
     }
 
     fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {

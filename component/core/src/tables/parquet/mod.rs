@@ -87,7 +87,11 @@ pub(crate) async fn open_tail(
         // It became shorter than the metadata says, which may be old.
         Err(error) if error.kind == ErrorKind::ChangedDuringRead && !file.measured => {
             told = 1;
-            read(FileRef { size: UNKNOWN_SIZE, ..file.clone() }, link, 0..1).await?
+            let first = read(FileRef { size: UNKNOWN_SIZE, ..file.clone() }, link, 0..1).await;
+            first.map_err(|error| match error.kind {
+                ErrorKind::ChangedDuringRead => emptied(&file.path),
+                _ => error,
+            })?
         }
         end => end?,
     };
@@ -110,6 +114,12 @@ pub(crate) async fn open_tail(
             Opened::NeedsFrom(start) => tail = read(tail.file, tail.link, start..size).await?,
         }
     }
+}
+
+fn emptied(path: &str) -> Error {
+    let message = format!("`{path}` was changed since it was listed, and seems to be empty.");
+    Error::new(ErrorKind::ChangedDuringRead, message)
+        .hint("Run REFRESH DATABASE …, and then the statement again.")
 }
 
 /// A file whose footer is known.
