@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::catalogue::{self, Catalogue, TreeWalk};
+use crate::catalogue::{self, Catalogue, Enumerate, TreeWalk};
 use crate::download::FileRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
@@ -96,7 +96,10 @@ impl Lister {
 
     pub(crate) async fn entries(&self, wanted: &Wanted<'_>, deadline: Deadline) -> Result<Entries> {
         // One folder is walked at less cost than a drive is enumerated.
-        let enumerate = wanted.recursive && wanted.folder.is_empty() && !wanted.few;
+        let enumerate = match wanted.recursive && wanted.folder.is_empty() && !wanted.few {
+            true => Enumerate::Always,
+            false => Enumerate::Never,
+        };
         let known = match self.root() {
             Some(root) => self.listed(root, wanted, enumerate, deadline).await?,
             None => None,
@@ -165,10 +168,7 @@ impl Lister {
         deadline: Deadline,
     ) -> Result<Option<(Catalogue, catalogue::Listed)>> {
         let catalogue = self.catalogue(shortcut);
-        if catalogue.summary()?.is_none() {
-            return Ok(None);
-        }
-        match catalogue.list(true, deadline).await {
+        match catalogue.list(Enumerate::Again, deadline).await {
             Ok(state) => Ok(state.map(|state| (catalogue, state))),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -179,7 +179,7 @@ impl Lister {
         &self,
         root: &Root,
         wanted: &Wanted<'_>,
-        enumerate: bool,
+        enumerate: Enumerate,
         deadline: Deadline,
     ) -> Result<Option<Listed>> {
         let catalogue = self.catalogue(root);

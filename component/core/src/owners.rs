@@ -48,7 +48,7 @@ pub(crate) async fn fill(
 }
 
 /// Asks a few at a time; what is left of folders has to be asked for one by one. After an error
-/// nothing more is asked, but what is on its way is waited for.
+/// nothing more is begun, but what is on its way goes on to its end.
 async fn ask<'a>(
     graph: &Graph,
     drive: &str,

@@ -27,6 +27,8 @@ const FOLLOWED_KEY: &str = "sync-followed";
 const MOST_FOLLOWED: usize = 20;
 /// How long one call works on those.
 const FOLLOWED_MS: i64 = 30_000;
+/// The least time that one of them gets.
+const LEAST_SHARE_MS: u64 = 500;
 /// Tries of a write that others may overtake.
 const TRIES: usize = 10;
 
@@ -82,10 +84,15 @@ impl Connection {
             }
             // Each has its share of what is left of the time.
             let left = until.saturating_sub(clock.now()).max(0);
+            if left == 0 {
+                progress.errors += 1;
+                continue;
+            }
             let share = left / i64::try_from(drives.len() - number).unwrap_or(1);
             let until = clock.now().saturating_add(share);
+            let step = Duration::from_millis(share.unsigned_abs().max(LEAST_SHARE_MS));
             loop {
-                match catalogue.refresh(budget).await {
+                match catalogue.refresh(budget.min(step)).await {
                     Ok(Progress { state: RunState::Working, .. }) if clock.now() < until => {}
                     Ok(other) => {
                         progress.add(&other);

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::history::{Entry, History};
 use super::manifest::Stored;
 use super::tree::Tree;
-use super::{Catalogue, Listed, READS, publish, replaced_too_often};
+use super::{Catalogue, Enumerate, Listed, READS, publish, replaced_too_often};
 use crate::contract::{ChangeKind, ChangePage, ItemChange};
 use crate::entries::Entry as ListedEntry;
 use crate::error::{Error, ErrorKind, Result};
@@ -179,7 +179,7 @@ impl Catalogue {
     ) -> Result<Reading> {
         // Who is in the middle of a telling is not made to wait for what comes after it.
         let goes_on = cursor.as_ref().is_some_and(|cursor| cursor.telling.is_some());
-        if !goes_on && self.up_to_date(true, deadline).await?.is_none() {
+        if !goes_on && self.up_to_date(Enumerate::Always, deadline).await?.is_none() {
             return Err(no_feed());
         }
         for _ in 0..READS {
@@ -224,7 +224,7 @@ impl Catalogue {
         for _ in 0..READS {
             let manifest = self.load()?.manifest;
             let Some(current) = manifest.current else {
-                if self.up_to_date(true, deadline).await?.is_none() {
+                if self.up_to_date(Enumerate::Always, deadline).await?.is_none() {
                     return Err(no_feed());
                 }
                 continue;

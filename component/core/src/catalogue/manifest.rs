@@ -16,7 +16,7 @@ use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Bucket, Ports, TimestampMs};
 
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// How often a feed may send us back to its start before that is an error.
 const RESTARTS: u32 = 3;
 
@@ -61,6 +61,8 @@ pub(super) struct Snapshot {
     pub(super) changed_at: TimestampMs,
     /// How many items there are, the root not counted.
     pub(super) items: u64,
+    /// How many of the feed's rows stand, also those that hang on no folder.
+    pub(super) kept: u64,
 }
 
 /// A state that is not whole yet.

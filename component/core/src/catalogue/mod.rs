@@ -98,6 +98,16 @@ pub(crate) struct Summary {
     pub(crate) items: u64,
 }
 
+/// When a drive is read whole, where that has to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enumerate {
+    /// Whoever wants only a few items is served sooner by a walk.
+    Never,
+    /// If it was before.
+    Again,
+    Always,
+}
+
 /// A drive's state in memory.
 pub(crate) struct Listed {
     pub(crate) tree: Tree,
@@ -119,9 +129,13 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// The drive as it is now; `None` where it has no feed. Without `enumerate` also where nothing
-    /// is known of it yet: whoever wants only a few items is served sooner by a walk.
-    pub(crate) async fn list(&self, enumerate: bool, deadline: Deadline) -> Result<Option<Listed>> {
+    /// The drive as it is now; `None` where it has no feed, or would have to be read whole though
+    /// `enumerate` does not allow it.
+    pub(crate) async fn list(
+        &self,
+        enumerate: Enumerate,
+        deadline: Deadline,
+    ) -> Result<Option<Listed>> {
         let since = self.oldest();
         for _ in 0..READS {
             let Some((current, tree)) = self.up_to_date(enumerate, deadline).await? else {
@@ -267,7 +281,7 @@ impl Catalogue {
     /// Follows the feed to its end, or waits until another instance has.
     async fn up_to_date(
         &self,
-        enumerate: bool,
+        enumerate: Enumerate,
         deadline: Deadline,
     ) -> Result<Option<(Snapshot, Option<Tree>)>> {
         let ports = self.ports();
@@ -275,7 +289,12 @@ impl Catalogue {
         loop {
             let manifest = self.load()?.manifest;
             let enumerates = manifest.enumerates();
-            if self.walks(&manifest) || (enumerates && !enumerate) {
+            let forbidden = match enumerate {
+                Enumerate::Never => enumerates,
+                Enumerate::Again => enumerates && manifest.current.is_none(),
+                Enumerate::Always => false,
+            };
+            if self.walks(&manifest) || forbidden {
                 return Ok(None);
             }
             let now = ports.clock.now();
@@ -518,8 +537,9 @@ impl Catalogue {
         let kept = after.current.as_ref().filter(|_| building.incremental);
         let kept = kept.map_or(0, |current| current.segments.len());
         let status = if building.segments.len() > kept { Status::Partial } else { Status::Failed };
-        // Nothing was read yet: the next run begins like this one.
-        if building.next.is_none()
+        // Nothing was read yet: the next run begins like this one. That the feed has to be read from
+        // its start is not forgotten.
+        if (building.next.is_none() && building.restarts == 0)
             || after.current.as_ref().is_some_and(|current| {
                 building.incremental && building.next.as_ref() == Some(&current.link)
             })

@@ -106,8 +106,8 @@ pub(super) fn publish(
     let mut segments = building.segments;
     // What only the segments before these tell goes with them.
     let loses_owners = owner_left_out && !building.incremental;
-    let kept = tree.numbers().filter(|row| tree.state(*row).kind().is_some()).count();
-    if loses_owners || is_scattered(&segments, kept as u64) {
+    let kept = tree.numbers().filter(|row| tree.state(*row).kind().is_some()).count() as u64;
+    if loses_owners || is_scattered(&segments, kept) {
         match compact(ports, &mut tree, &segments)? {
             Some(fewer) => segments = fewer,
             None => return Ok(None),
@@ -115,14 +115,14 @@ pub(super) fn publish(
     }
     let changed = tally != Tally::default() || old.is_none();
     let changed_at = old.filter(|_| !changed).map_or(asked_at, |old| old.changed_at);
-    let snapshot = Snapshot { segments, link, checked_at: asked_at, changed_at, items };
+    let snapshot = Snapshot { segments, link, checked_at: asked_at, changed_at, items, kept };
     Ok(Some(Published { snapshot, history, tally, tree: Some(tree) }))
 }
 
 /// Whether so many segments hold next to nothing that a state is written anew though it is the same.
 fn is_in_crumbs(state: &Snapshot) -> bool {
     let crumbs = state.segments.iter().filter(|stored| stored.changes < CRUMB).count();
-    crumbs > MANY_SEGMENTS && is_scattered(&state.segments, state.items)
+    crumbs > MANY_SEGMENTS && is_scattered(&state.segments, state.kept)
 }
 
 /// Whether a state is spread over many more segments than it needs, or tells most items several times.
@@ -275,29 +275,37 @@ pub(super) fn told(
     Ok(Some(told))
 }
 
-/// Makes items what segments say of them last, but for their names.
+/// Makes items what segments say of them last, but for their names; false if one is gone, or the
+/// segments are.
 pub(super) fn complete_by_id(
     ports: &Ports,
     segments: &[Stored],
     items: &mut [&mut Item],
 ) -> Result<bool> {
+    let all = items.len();
     let mut wanted: HashMap<String, &mut Item> =
         items.iter_mut().map(|item| (item.id.clone(), &mut **item)).collect();
+    let mut found = HashSet::with_capacity(all);
     for stored in segments {
         let Some(segment) = open(ports, stored)? else { return Ok(false) };
         for change in segment.changes() {
-            let Some(change) = change else { return Ok(false) };
-            if let ChangeRef::Put(found) = change
-                && let Some(item) = wanted.get_mut(found.id)
-            {
-                let owner = item.details.owner.take();
-                (item.size, item.modified) = (found.size, found.modified);
-                item.details = found.details.to_owned();
-                item.details.owner = item.details.owner.take().or(owner);
+            match change {
+                None => return Ok(false),
+                Some(ChangeRef::Gone(id)) => {
+                    found.remove(id);
+                }
+                Some(ChangeRef::Put(now)) => {
+                    let Some(item) = wanted.get_mut(now.id) else { continue };
+                    let owner = item.details.owner.take();
+                    (item.size, item.modified) = (now.size, now.modified);
+                    item.details = now.details.to_owned();
+                    item.details.owner = item.details.owner.take().or(owner);
+                    found.insert(now.id.to_owned());
+                }
             }
         }
     }
-    Ok(true)
+    Ok(found.len() == all)
 }
 
 /// Fills in what the tree does not keep; false if that cannot be had any more. Only the segments
@@ -497,6 +505,9 @@ mod tests {
         assert!(complete_by_id(&ports, &stored, &mut unfilled).unwrap());
         let now = item("a", 2, "a2", Some("ann"));
         assert_eq!(items[0], Item { name: "by another name".to_owned(), ..now });
+        let gone = segments(&ports, &[&[Change::Gone("a".to_owned())]]);
+        let gone = [stored, gone].concat();
+        assert!(!complete_by_id(&ports, &gone, &mut [&mut items[0]]).unwrap(), "it is deleted");
         let gone = [Stored { key: "gone".to_owned(), changes: 1, supplement: false }];
         assert!(!complete_by_id(&ports, &gone, &mut [&mut items[1]]).unwrap());
     }

@@ -49,7 +49,7 @@ const DOWNLOADS: usize = 4;
 /// Rows whose details are read at once, since they are spread over the segments.
 const DETAILED: usize = 50_000;
 /// Rows whose owners are asked for at once.
-const OWNED: usize = 1_000;
+const OWNED: usize = 2_000;
 /// How long one call asks for owners; hosts end it after some minutes.
 const ASKED_MS: i64 = 500_000;
 /// Sentences kept about single files.
@@ -537,7 +537,9 @@ impl FilesReader {
         }
         if needs_details {
             entries.complete(rows.iter_mut().map(|row| &mut row.entry.item))?;
-            rows.retain(|row| self.scan.passes(row, Stage::Details));
+            // Where the drive was read anew meanwhile, an item may have become another.
+            let stages = [Stage::Listed, Stage::Details];
+            rows.retain(|row| stages.iter().all(|stage| self.scan.passes(row, *stage)));
         }
         self.undecided = rows.into();
         if ended && self.scan.deleted {

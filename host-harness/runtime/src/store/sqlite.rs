@@ -5,9 +5,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::error::StoreError;
 
@@ -60,6 +60,28 @@ const TABLES: &str = "
     );
 ";
 
+/// How long others are waited for.
+const BUSY: Duration = Duration::from_secs(30);
+/// How long between two tries of what does not wait by itself.
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// Has the file written ahead. SQLite does not wait for others here, since two that both want to
+/// change a new file could wait for each other.
+fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < BUSY =>
+            {
+                std::thread::sleep(AGAIN);
+            }
+            done => return Ok(done?),
+        }
+    }
+}
+
 /// A shared connection to the file. Other processes may have theirs.
 #[derive(Clone)]
 pub(super) struct Sqlite(Arc<Mutex<Connection>>);
@@ -75,8 +97,8 @@ impl Sqlite {
             Err(error) => return Err(StoreError::io("creating", path)(error)),
         }
         let mut connection = Connection::open(&path)?;
-        connection.busy_timeout(Duration::from_secs(30))?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.busy_timeout(BUSY)?;
+        write_ahead(&connection)?;
         // A rotated refresh token must survive a power cut; deleted secrets must not survive.
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "secure_delete", true)?;

@@ -282,13 +282,15 @@ fn a_master_key_that_does_not_fit_is_noticed() {
 
 #[test]
 fn stores_opened_at_once_on_an_empty_directory_agree_on_a_key() {
-    let dir = tempfile::tempdir().unwrap();
-    std::thread::scope(|scope| {
-        let opening: Vec<_> = (0..8).map(|_| scope.spawn(|| open(dir.path()))).collect();
-        for opened in opening {
-            opened.join().unwrap();
-        }
-    });
+    for _ in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let opening: Vec<_> = (0..8).map(|_| scope.spawn(|| open(dir.path()))).collect();
+            for opened in opening {
+                opened.join().unwrap();
+            }
+        });
+    }
 }
 
 #[test]
