@@ -194,9 +194,7 @@ fn unreachable(settings: &Settings, error: Error) -> Error {
         Target::Site(_) => "site_id",
         Target::Share(_) => "share_link",
     };
-    // What is no identifier at all is answered 400.
-    let malformed = ("code".to_owned(), "invalidRequest".to_owned());
-    let kind = if error.details.contains(&malformed) { ErrorKind::NotFound } else { error.kind };
+    let kind = if is_no_id(&error) { ErrorKind::NotFound } else { error.kind };
     let (message, hint) = match kind {
         ErrorKind::NotFound => (
             format!("The parameter `{parameter}` leads to no drive that this account can see."),
@@ -210,6 +208,11 @@ fn unreachable(settings: &Settings, error: Error) -> Error {
         _ => return error,
     };
     Error { kind, actor: Actor::Caller, message, hint: Some(hint.to_owned()), ..error }
+}
+
+/// What is no identifier at all is answered 400.
+pub(crate) fn is_no_id(error: &Error) -> bool {
+    error.details.contains(&("code".to_owned(), "invalidRequest".to_owned()))
 }
 
 async fn shared(graph: &Rc<Graph>, link: &str) -> Result<(Drive, Root)> {
@@ -256,9 +259,9 @@ pub(crate) struct Located {
 }
 
 impl Located {
-    /// The drive whose shortcut led there, where that is another one.
+    /// The drive whose shortcut led there, if one did.
     pub(crate) fn through<'a>(&self, from: &'a Root) -> Option<&'a str> {
-        Some(from.drive.as_str()).filter(|drive| *drive != self.root.drive)
+        Some(from.drive.as_str()).filter(|_| self.crossed)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{DriveItem, GraphUrl};
 use crate::path::join;
 use crate::ports::{Bucket, Ports, TimestampMs};
-use crate::reach::Root;
+use crate::reach::{Root, is_no_id};
 use crate::sender::{Counters, Deadline, millis};
 
 /// The scope that is everything the connection reads of its drive; what shortcuts lead to is told
@@ -58,7 +58,7 @@ impl Connection {
             None => None,
             Some(id) => Asked::shortcut(&lister, root, id, Deadline(Some(until))).await?,
         };
-        let catalogue = asked.as_ref().map_or_else(|| lister.catalogue(root), Asked::catalogue);
+        let catalogue = asked.map_or_else(|| lister.catalogue(root), |asked| asked.catalogue);
         let mut progress = catalogue.refresh(budget).await?;
         if scope == ROOT && progress.state == RunState::Current && lister.follow {
             self.refresh_followed(&lister, budget, &mut progress).await?;
@@ -286,15 +286,6 @@ impl Asked {
         let scope = Scope { base: folder.clone(), folder };
         Ok(Some(Self { catalogue, scope, prefix, named, unlooked: false }))
     }
-
-    fn catalogue(&self) -> Catalogue {
-        self.catalogue.clone()
-    }
-}
-
-/// What is no identifier at all is answered 400.
-fn is_no_id(error: &Error) -> bool {
-    error.details.contains(&("code".to_owned(), "invalidRequest".to_owned()))
 }
 
 fn folder_of(scope: &str) -> Result<Option<&str>> {

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::history::{Entry, History};
 use super::manifest::Stored;
 use super::tree::Tree;
-use super::{Catalogue, Enumerate, Listed, READS, publish, replaced_too_often};
+use super::{Catalogue, Enumerate, Listed, READS, replaced_too_often, segments};
 use crate::contract::{ChangeKind, ChangePage, ItemChange};
 use crate::entries::Entry as ListedEntry;
 use crate::error::{Error, ErrorKind, Result};
@@ -229,7 +229,7 @@ impl Catalogue {
                 }
                 continue;
             };
-            let read = publish::read(self.ports(), &current.segments, Some(&current))?;
+            let read = segments::read(self.ports(), &current.segments, Some(&current))?;
             if let Some((tree, _)) = read {
                 return Ok((tree, current.segments, manifest.history));
             }

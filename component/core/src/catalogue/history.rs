@@ -224,7 +224,7 @@ fn read(reader: &mut Reader<'_>) -> Option<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::memory::ports;
+    use crate::catalogue::test_store::ports;
 
     fn entries(from: u64, count: u64) -> Vec<Entry> {
         let entry = |number: u64| Entry {

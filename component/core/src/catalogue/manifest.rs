@@ -100,6 +100,12 @@ impl Manifest {
         }
     }
 
+    /// How many of the segments being built are those of the current state.
+    pub(super) fn based(&self, building: &Building) -> usize {
+        let current = self.current.as_ref().filter(|_| building.incremental);
+        current.map_or(0, |current| current.segments.len())
+    }
+
     /// Whether all of the drive has yet to be read.
     pub(super) fn enumerates(&self) -> bool {
         match (&self.building, &self.current) {

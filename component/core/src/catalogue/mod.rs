@@ -1,21 +1,23 @@
 //! The catalogue of a drive: enumerated once, then kept current by its feed, one request at a time.
 //!
-//! A page of the feed becomes a [`segment`] in the connection's bucket, and the [`manifest`] names
-//! it; so whoever is stopped, another goes on at the next page. At the feed's end the new state is
+//! A page of the feed goes into [`segments`] in the connection's bucket, and the [`manifest`] names
+//! them; so whoever is stopped, another goes on at the next page. At the feed's end the new state is
 //! compared with the one before it and takes its place ([`publish`]), what changed is added to the
 //! [`history`], and what it took is told in [`runs`]. Whoever wants to list the drive brings it up
 //! to date and reads all segments into a [`Tree`]. One instance at a time follows the feed; the
-//! others wait for it. A drive without a feed is walked instead.
+//! others wait for it, or are served the old state where the drive has to be read anew. A drive
+//! without a feed is walked instead.
 
 mod bytes;
 mod changes;
 mod history;
 mod manifest;
-#[cfg(test)]
-mod memory;
 mod publish;
 mod runs;
 mod segment;
+mod segments;
+#[cfg(test)]
+mod test_store;
 mod tree;
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
@@ -143,7 +145,7 @@ impl Catalogue {
             };
             let tree = match tree {
                 Some(tree) => Some(tree),
-                None => publish::read(self.ports(), &current.segments, Some(&current))?
+                None => segments::read(self.ports(), &current.segments, Some(&current))?
                     .map(|(tree, _)| tree),
             };
             if let Some(tree) = tree {
@@ -173,11 +175,11 @@ impl Catalogue {
     /// Fills in what a tree does not keep; false if that cannot be had any more. Where the state was
     /// written anew meanwhile, items become what they are now, but for their names.
     pub(crate) fn complete(&self, listed: &Listed, items: &mut [&mut Item]) -> Result<bool> {
-        if publish::complete(self.ports(), &listed.tree, &listed.segments, items)? {
+        if segments::complete(self.ports(), &listed.tree, &listed.segments, items)? {
             return Ok(true);
         }
         let Some(current) = self.load()?.manifest.current else { return Ok(false) };
-        publish::complete_by_id(self.ports(), &current.segments, items)
+        segments::complete_by_id(self.ports(), &current.segments, items)
     }
 
     /// Keeps what was found out of items beside what the feed tells of them: at the end of the
@@ -207,7 +209,7 @@ impl Catalogue {
         let before = current.segments.clone();
         let Some(since) = before.strip_prefix(listed.segments.as_slice()) else { return Ok(None) };
         let ids = items.iter().map(|item| item.id.as_str()).collect();
-        let Some(changed) = publish::told(self.ports(), since, &ids)? else { return Ok(None) };
+        let Some(changed) = segments::told(self.ports(), since, &ids)? else { return Ok(None) };
         // Whoever listed an item may have given it another name.
         let in_drive = |item: &&Item| {
             let details = item.details.clone();
@@ -221,7 +223,7 @@ impl Catalogue {
             return Ok(None);
         }
         // Those who read the state go on reading its segments.
-        publish::append(self.ports(), &mut current.segments, before.len(), &known)?;
+        segments::append(self.ports(), &mut current.segments, before.len(), &known)?;
         let added = &mut current.segments[before.len()..];
         added.iter_mut().for_each(|stored| stored.supplement = true);
         if let Some(building) = &mut building {
@@ -478,9 +480,8 @@ impl Catalogue {
         }
         let changes: Vec<Change> = page.value.into_iter().filter_map(Change::of).collect();
         if !(building.incremental && changes.iter().all(Change::is_root)) {
-            let kept = after.current.as_ref().filter(|_| building.incremental);
-            let kept = kept.map_or(0, |current| current.segments.len());
-            publish::append(ports, &mut building.segments, kept, &changes)?;
+            let kept = after.based(&building);
+            segments::append(ports, &mut building.segments, kept, &changes)?;
         }
         let link = match (next, delta) {
             (None, Some(link)) => link,
@@ -534,8 +535,7 @@ impl Catalogue {
         let mut after = loaded.manifest.clone();
         let Some(building) = &mut after.building else { return Ok(()) };
         let Some(run) = building.run.take_if(|run| run.id == own) else { return Ok(()) };
-        let kept = after.current.as_ref().filter(|_| building.incremental);
-        let kept = kept.map_or(0, |current| current.segments.len());
+        let kept = loaded.manifest.building.as_ref().map_or(0, |b| loaded.manifest.based(b));
         let status = if building.segments.len() > kept { Status::Partial } else { Status::Failed };
         // Nothing was read yet: the next run begins like this one. That the feed has to be read from
         // its start is not forgotten.

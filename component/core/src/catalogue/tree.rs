@@ -1,5 +1,5 @@
-//! A drive in memory: what listing, filtering and comparing need of its items. Paths are made from
-//! who is in whom; details stay in the segments.
+//! A drive in memory: what listing, filtering and comparing need of its items, and who created them.
+//! Paths are made from who is in whom; all other details stay in the segments.
 //!
 //! Changes are applied in the order of the feed. An item may come before its folder: the folder's
 //! place is held until it comes. What hangs on no root has no path, and is not listed.

@@ -224,7 +224,7 @@ impl ItemPage {
 /// public sync clients.
 pub(crate) fn canonical_drive(id: &str) -> String {
     let personal = id.len() <= 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    if personal { format!("{:0>16}", id.to_ascii_uppercase()) } else { id.to_owned() }
+    if personal { format!("{:0>16}", id.to_ascii_lowercase()) } else { id.to_owned() }
 }
 
 fn drive_id<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<String, D::Error> {
@@ -292,7 +292,7 @@ mod tests {
             item.drive_id().unwrap().to_owned()
         };
         for same in ["00AA0AA000A000A0", "00aa0aa000a000a0", "aa0aa000a000a0"] {
-            assert_eq!(told(same), "00AA0AA000A000A0");
+            assert_eq!(told(same), "00aa0aa000a000a0");
         }
         assert_ne!(told("b!AbC"), told("b!abc"));
     }

@@ -1,4 +1,4 @@
-//! A store in memory, for unit tests of what is kept in it.
+//! A store for unit tests, which is gone with them; no swap in it ever succeeds.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
